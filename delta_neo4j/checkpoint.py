@@ -1,0 +1,91 @@
+"""
+The checkpoint folder of one table, and the load id minted inside it, so that both live and die together.
+
+Row versions of a load grow with its epoch, so what starts fresh never loses to what an earlier load wrote.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.errors import PreflightError, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.state import State
+
+_SCHEMA = "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING"
+_BATCH_BITS = 22  # epoch in milliseconds (41 bits until 2039) and batch id fit one signed 64-bit integer
+
+
+@dataclass(frozen=True)
+class Load:
+    """One life of a checkpoint: its id, its epoch in milliseconds, and what it was begun with."""
+
+    load_id: str
+    epoch: int
+    table_id: str
+    source_mode: str
+    digest: str
+
+    def version(self, batch_id: int) -> int:
+        """Give the version of every row of a micro-batch in append mode."""
+        return (self.epoch << _BATCH_BITS) + batch_id
+
+
+def reset(folder: str) -> None:
+    """Remove a checkpoint folder; the state tables stay."""
+    path = folder.removeprefix("file:")
+    if "://" in path or path.startswith("dbfs:"):
+        raise SettingsError(f"the checkpoint {folder} is not on a file path: delete it with your storage's own tool")
+    shutil.rmtree(Path(path), ignore_errors=False) if Path(path).exists() else None
+
+
+def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:
+    """
+    Resume the load that the folder holds, or mint one.
+
+    A checkpoint begun with another mapping, mode or table stops with `PreflightError`: what it says was read
+    would not be what this run must write.
+    """
+    held = _read(spark, folder)
+    if held is None:
+        minted = Load(f"{_next_epoch(spark, state):013d}-{uuid.uuid4().hex[:12]}", 0, table_id, source_mode, digest)
+        minted = Load(**{**vars(minted), "epoch": int(minted.load_id.split("-")[0])})
+        row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
+        spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
+        return minted
+    for what, before, now in (
+        ("mapping", held.digest, digest),
+        ("source table (dropped and created anew, or another one)", held.table_id, table_id),
+        ("source mode", held.source_mode, source_mode),
+    ):
+        if before != now:
+            raise PreflightError(
+                f"the checkpoint {folder} was begun with another {what}; start fresh with --reset-checkpoint: "
+                "every row is read again, only what differs is written"
+            )
+    return held
+
+
+def _read(spark: SparkSession, folder: str) -> Load | None:
+    try:
+        rows = spark.read.schema(_SCHEMA).json(f"{folder}/load").collect()
+    except AnalysisException:
+        return None  # the path is not there: a fresh checkpoint
+    return Load(**rows[0].asDict()) if rows else None
+
+
+def _next_epoch(spark: SparkSession, state: State) -> int:
+    newest = state.read(spark, "ledger").agg(F.max("load_id")).collect()[0][0]
+    # A clock set back must not make a fresh load lose to an older one.
+    return max(int(time.time() * 1000), int(newest.split("-")[0]) + 1 if newest else 0)

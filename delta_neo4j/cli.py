@@ -1,0 +1,254 @@
+"""
+The console command. With `config`, the only module that knows argv, the environment and what a terminal is.
+
+`--help` needs neither pyspark nor a server: everything heavy is imported by the command that uses it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import uuid
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from delta_neo4j import __version__, config
+from delta_neo4j.errors import LoaderError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from delta_neo4j.report import RunReport
+
+UNEXPECTED = 1
+
+
+def _options(*names: str) -> Callable[[Any], Any]:
+    known = {
+        "mapping": click.option("--mapping", help="Mapping file, or the name of one that ships (removals)."),
+        "source": click.option("--source", multiple=True, metavar="[NAME=]TABLE_OR_PATH", help="Delta table; once a table of the mapping."),
+        "source_mode": click.option("--source-mode", type=click.Choice(["auto", "append"]), help="How the table is read."),
+        "state": click.option("--state", help="Folder of the state tables (default .delta-neo4j)."),
+        "checkpoint": click.option("--checkpoint", help="Folder of the checkpoints (default STATE/checkpoints)."),
+        "batch_size": click.option("--batch-size", type=int, help="Rows a micro-batch aims at; caps a transaction."),
+        "bytes_per_row": click.option("--bytes-per-row", type=int, help="Compressed bytes a row takes in the source."),
+        "write_partitions": click.option("--write-partitions", type=int, help="Parallel writers."),
+        "embedder": click.option("--embedder", type=click.Choice(["auto", "rest", "in_process", "precomputed"]), help="How texts become vectors."),
+        "endpoint": click.option("--endpoint", help="Name of the serving endpoint (default minilm-embedder)."),
+        "endpoint_wait": click.option("--endpoint-wait", type=float, help="Seconds to wait for a cold endpoint (default 600)."),
+        "secret_scope": click.option("--secret-scope", help="Databricks secret scope with the connection."),
+        "env_file": click.option("--env-file", help="File with settings (default .env when it is there)."),
+        "json": click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, last."),
+        "debug": click.option("--debug", is_flag=True, help="Show the trace of an error."),
+    }  # fmt: skip
+
+    def add(command: Any) -> Any:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return add
+
+
+@click.group()
+@click.version_option(__version__)
+def cli() -> None:
+    """Keep a Neo4j graph, with a vector on what has text, equal to a Delta table."""
+
+
+@cli.command("load")
+@_options(
+    "mapping", "source", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions",
+    "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug",
+)  # fmt: skip
+@click.option("--reset-checkpoint", is_flag=True, help="Start fresh: read every row again, write what differs.")
+@click.pass_context
+def load_command(context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, **flags: Any) -> None:
+    """Load what is new in the Delta tables into Neo4j, account for every row, and stop."""
+    defaults = (context.obj or {}).get("defaults", {})
+    report = run_load(flags, as_json=as_json, debug=debug, reset_checkpoint=reset_checkpoint, defaults=defaults)
+    context.exit(report.exit_code)
+
+
+def run_load(
+    flags: Mapping[str, Any], *, as_json: bool, debug: bool, reset_checkpoint: bool, defaults: Mapping[str, Any]
+) -> RunReport:
+    """Find the settings, load, and show the summary: on failure too."""
+    from delta_neo4j.load import load
+    from delta_neo4j.report import RunReport, page
+
+    began = time.monotonic()
+    console = Console(stderr=True)
+    found_spark: SparkSession | None = None
+    try:
+        found = _collect(flags, defaults)
+        settings = config.load_settings(found, reset_checkpoint=reset_checkpoint)
+        with ExitStack() as stack:
+            _show_progress(console, stack)
+            found_spark = spark_session()
+            startup = time.monotonic() - began
+            report = load(found_spark, settings)
+            report.seconds["startup"] = startup
+            report.seconds["total"] += startup
+    except LoaderError as error:
+        report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC))
+        report.fail(error)
+    console.print(page(report))
+    if report.error and debug:
+        traceback.print_exception(report.error)
+    if as_json:
+        sys.stdout.write(json.dumps(report.summary()) + "\n")
+        sys.stdout.flush()
+    return report
+
+
+@cli.command("search")
+@click.argument("text")
+@_options("mapping", "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug")
+@click.option("--limit", default=5, show_default=True, help="How many answers.")
+def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
+    """Find the nodes nearest in meaning to TEXT."""
+    from delta_neo4j import search
+    from delta_neo4j.embedding.choose import choose
+    from delta_neo4j.mapping import read_mapping
+    from delta_neo4j.transactions import open_driver
+
+    found = _collect(flags, {})
+    graph = read_mapping(found["mapping"].value if "mapping" in found else "removals")
+    table, embedding = search.searchable(graph)
+    embedder, _ = choose(graph, config.embedding_settings(found), workers=1)
+    if embedder is None:
+        raise SettingsError("the mapping has ready vectors, so there is no model to embed a search text with")
+    connection = config.neo4j_settings(found).connection()
+    with open_driver(connection) as driver:
+        vector = search.embed_query(embedder, text, embedding.index.dimension)  # type: ignore[arg-type]
+        # Several nodes may carry the same words; a person wants different answers.
+        asked = limit if as_json else limit * 10
+        hits = search.nearest(driver, connection.database, table, vector, asked)
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(hit) for hit in hits], default=str) + "\n")
+        return
+    _print_hits(hits, embedding.text_column, limit)
+
+
+def _print_hits(hits: list[Any], text_property: str | None, limit: int) -> None:
+    console = Console()
+    alike: dict[str, list[Any]] = {}
+    for hit in hits:
+        alike.setdefault(str(hit.properties.get(text_property or "", "")), []).append(hit)
+    if not hits:
+        console.print("no answer: the graph holds no vector yet; run delta-neo4j load")
+    for text, group in list(alike.items())[:limit]:
+        key = ", ".join(map(str, group[0].key))
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        console.print(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}", highlight=False, markup=False)
+
+
+def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
+    return config.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"), defaults=defaults)
+
+
+def _show_progress(console: Console, stack: ExitStack) -> None:
+    from delta_neo4j.progress import LiveProgress, PlainLines
+
+    logger = logging.getLogger("delta_neo4j")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler: logging.Handler
+    if console.is_terminal:
+        handler = stack.enter_context(LiveProgress(console))
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(PlainLines())
+    logger.addHandler(handler)
+    stack.callback(logger.removeHandler, handler)
+
+
+def spark_session() -> SparkSession:
+    """Give the session of this notebook or cluster, or start one on this machine with Delta."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise SettingsError("pyspark is missing; install it with pip install 'delta-neo4j[spark]' (Databricks brings its own)") from error
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ or "SPARK_REMOTE" in os.environ:
+        return SparkSession.builder.getOrCreate()
+    return local_session()
+
+
+def local_session(**options: str) -> SparkSession:
+    """
+    Start Spark with Delta on this machine, bound to the loopback; `options` are Spark settings.
+
+    The jars come through Spark's own resolver; a failure there shows only as a gateway that exits.
+    """
+    from delta import configure_spark_with_delta_pip
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    # Workers start with whatever `python3` is first on the path, and miss the virtual environment.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "2g",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # A few cores share one disk here: the cluster's defaults of 200 and 50 are all overhead.
+        "spark.sql.shuffle.partitions": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.log.level": "ERROR",
+        **{name.replace("__", "."): value for name, value in options.items()},
+    }
+    builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        return configure_spark_with_delta_pip(builder).getOrCreate()
+    except PySparkRuntimeError as error:
+        raise SettingsError(
+            f"Spark did not start: {str(error).splitlines()[0]}; it needs Java 17 (JAVA_HOME) and, the first time, "
+            "the way to a Maven repository for Delta's jars"
+        ) from error
+
+
+def batch_function(defaults: Mapping[str, Any]) -> Callable[[DataFrame, int], None]:
+    """Give the `foreachBatch` function for the settings of this process."""
+    from delta_neo4j import load
+
+    return load.batch_function(spark_session(), config.load_settings(_collect({}, defaults)))
+
+
+def main(arguments: list[str] | None = None, defaults: Mapping[str, Any] | None = None) -> None:
+    """Run the command; returns on success, ends the process with the documented exit code otherwise."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(given, prog_name="delta-neo4j", standalone_mode=False, obj={"defaults": defaults or {}})
+    except click.ClickException as error:
+        error.show()
+        code = SettingsError.exit_code
+    except LoaderError as error:
+        if "--debug" in given:
+            traceback.print_exception(error)
+        click.echo(f"delta-neo4j: {error}", err=True)
+        code = error.exit_code
+    except click.Abort:
+        code = UNEXPECTED
+    if code:
+        # A job that returned is a job that succeeded; only failure may end the process.
+        raise SystemExit(code)

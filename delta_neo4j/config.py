@@ -1,0 +1,226 @@
+"""
+Where settings come from: flag, environment, env file, secret scope, default, in that order.
+
+The one reader of the environment. `SETTINGS` is the table that flags, variables, `.env.sample` and the docs share.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ValidationError
+
+from delta_neo4j.errors import SettingsError
+from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_SCOPE = "airline-neo4j-secrets"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name here, the variables that carry it (first one wins), its key in a secret scope."""
+
+    name: str
+    variables: tuple[str, ...]
+    secret_key: str | None = None
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("uri", ("NEO4J_URI",)),
+    Setting("host", ("NEO4J_HOST",), "host"),
+    Setting("protocol", ("NEO4J_PROTOCOL",), "protocol"),
+    Setting("username", ("NEO4J_USERNAME", "NEO4J_USER"), "username"),
+    Setting("password", ("NEO4J_PASSWORD",), "password", secret=True),
+    Setting("database", ("NEO4J_DATABASE",), "database"),
+    Setting("mapping", ("MAPPING",)),
+    Setting("source", ("SOURCE_TABLE",)),
+    Setting("source_mode", ("SOURCE_MODE",)),
+    Setting("state", ("STATE_LOCATION",)),
+    Setting("checkpoint", ("CHECKPOINT_LOCATION",)),
+    Setting("batch_size", ("BATCH_SIZE",)),
+    Setting("bytes_per_row", ("BYTES_PER_ROW",)),
+    Setting("write_partitions", ("WRITE_PARTITIONS",)),
+    Setting("embedder", ("EMBEDDER",)),
+    Setting("endpoint", ("EMBEDDING_ENDPOINT",)),
+    Setting("endpoint_wait", ("ENDPOINT_WAIT_S",)),
+    Setting("url", ("EMBEDDING_URL",)),
+    Setting("token", ("EMBEDDING_TOKEN",), secret=True),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A value and where it was found; a secret prints as stars."""
+
+    value: Any
+    origin: str
+    secret: bool = False
+
+    def __repr__(self) -> str:
+        """Show the value unless it is a secret."""
+        return f"Found({'***' if self.secret else self.value!r}, {self.origin!r})"
+
+
+def collect(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    env_file: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    dbutils: Any = None,
+    scope: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Found]:
+    """
+    Find each setting at its first origin.
+
+    A named `env_file` must exist; without a name `.env` is read when it is there. Blank values are unset.
+    """
+    environment = os.environ if environment is None else environment
+    file_values = _read_env_file(env_file)
+    scope = scope or environment.get("SECRET_SCOPE") or file_values.get("SECRET_SCOPE")
+    secrets = _ScopeReader(dbutils, scope) if scope else None
+    found: dict[str, Found] = {}
+    for setting in SETTINGS:
+        hit = _first(setting, flags or {}, environment, file_values, secrets, defaults or {})
+        if hit is not None:
+            found[setting.name] = hit
+    return found
+
+
+def _first(
+    setting: Setting,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    file_values: Mapping[str, str],
+    secrets: _ScopeReader | None,
+    defaults: Mapping[str, Any],
+) -> Found | None:
+    if flags.get(setting.name) not in (None, "", ()):
+        return Found(flags[setting.name], "flag", setting.secret)
+    for origin, values in (("environment", environment), ("env file", file_values)):
+        for variable in setting.variables:
+            if values.get(variable, "").strip():
+                return Found(values[variable].strip(), f"{origin} {variable}", setting.secret)
+    if secrets and setting.secret_key:
+        value = secrets.get(setting.secret_key)
+        if value:
+            return Found(value, f"secret scope {secrets.scope}", setting.secret)
+    if setting.name in defaults:
+        return Found(defaults[setting.name], "job file", setting.secret)
+    return None
+
+
+def _read_env_file(name: str | None) -> dict[str, str]:
+    path = Path(name or ".env")
+    if not path.is_file():
+        if name:
+            raise SettingsError(f"the env file {name} is not there; copy .env.sample to it and fill it in")
+        return {}
+    # Parsed, never sourced: no command substitution, no interpolation of other variables.
+    return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+class _ScopeReader:
+    """Reads one secret scope through `dbutils`; a key that is absent is unset, an absent scope is an error."""
+
+    def __init__(self, dbutils: Any, scope: str) -> None:
+        self.scope = scope
+        self._secrets = (dbutils or databricks_utilities()).secrets
+        self._keys: set[str] | None = None
+
+    def get(self, key: str) -> str | None:
+        try:
+            if self._keys is None:
+                self._keys = {item.key for item in self._secrets.list(self.scope)}
+            return str(self._secrets.get(scope=self.scope, key=key)) if key in self._keys else None
+        except Exception as error:
+            # dbutils raises whatever its bridge raises; every one of them means the scope cannot be read.
+            raise SettingsError(
+                f"Secret scope {self.scope!r} cannot be read ({type(error).__name__}: {_first_line(error)}); "
+                f"create it with ./setup_secrets.sh {self.scope}, or ask its owner for READ"
+            ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message"
+
+
+def databricks_utilities() -> Any:
+    """Give `dbutils` where a notebook does not hand it over, or say that this is not Databricks."""
+    try:
+        from databricks.sdk.runtime import dbutils
+    except Exception as error:
+        # Outside a workspace the import itself fails, with an error of the SDK's choosing.
+        raise SettingsError("a secret scope was asked for, but this is not a Databricks workspace") from error
+    return dbutils
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str, str]) -> Model:
+    """Build `model` from `values`, or raise one line that names the setting as the user knows it."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        fault = error.errors(include_input=False)[0]
+        field = str(fault["loc"][0]) if fault["loc"] else "settings"
+        setting = names.get(field, field)
+        if fault["type"] == "missing":
+            raise SettingsError(f"{setting} is not set; give it in the environment, in .env or in the secret scope") from None
+        raise SettingsError(f"{setting}: {fault['msg'].removeprefix('Value error, ')}") from None
+
+
+def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
+    """Put the address together: a whole URI wins over protocol and host."""
+    values = {name: found[name].value for name in ("username", "password", "database") if name in found}
+    if "uri" in found:
+        values["uri"] = found["uri"].value
+    elif "host" in found:
+        protocol = found["protocol"].value if "protocol" in found else "neo4j+s"
+        values["uri"] = f"{protocol}://{found['host'].value}"
+    names = {name: _BY_NAME[name].variables[0] for name in ("uri", "username", "password", "database")}
+    return validated(Neo4jSettings, values, names)
+
+
+_EMBEDDING = {"embedder": "embedder", "endpoint": "endpoint", "url": "url", "token": "token", "endpoint_wait": "wait_seconds"}
+_LOAD = ("mapping", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions")
+
+
+def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
+    """Give the embedding part."""
+    values = {field: found[name].value for name, field in _EMBEDDING.items() if name in found}
+    return validated(EmbeddingSettings, values, {field: _BY_NAME[name].variables[0] for name, field in _EMBEDDING.items()})
+
+
+def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:
+    """Give everything a run is told."""
+    values: dict[str, Any] = {name: found[name].value for name in _LOAD if name in found}
+    values["neo4j"] = neo4j_settings(found)
+    values["embedding"] = embedding_settings(found)
+    values["sources"] = parse_sources(found["source"].value if "source" in found else ())
+    values["reset_checkpoint"] = reset_checkpoint
+    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+
+
+def parse_sources(given: str | tuple[str, ...]) -> dict[str, str]:
+    """Split `[NAME=]TABLE_OR_PATH` values; a value without a name is the source of the only table."""
+    sources: dict[str, str] = {}
+    for item in (given,) if isinstance(given, str) else given:
+        name, separator, source = item.partition("=")
+        if not separator or not name.isidentifier():
+            name, source = "", item
+        if name in sources:
+            raise SettingsError(f"--source is given twice for {name or 'the same table'}")
+        sources[name] = source
+    return sources

@@ -1,0 +1,95 @@
+"""Rows that could not be loaded, kept whole with stage and reason, and the gate that stops a run with too many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.errors import DeadLetterGateError
+from delta_neo4j.source import raw_column
+from delta_neo4j.validation import FAULT, FAULT_CLASS, SPARK_TYPES, typed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.plan import Table
+    from delta_neo4j.state import State
+
+# Below the floor a bad row is the row's fault; above it, a tenth of a micro-batch is somebody's mistake.
+GATE_FLOOR, GATE_SHARE = 100, 0.1
+
+
+def allowed(rows_read: int) -> int:
+    """Give the number of dead letters that a micro-batch of so many rows may have."""
+    return max(GATE_FLOOR, int(rows_read * GATE_SHARE))
+
+
+def gate(dead: int, rows_read: int, stage: str) -> None:
+    """Raise `DeadLetterGateError` when a micro-batch has more dead letters than it may."""
+    if dead > allowed(rows_read):
+        raise DeadLetterGateError(
+            f"{dead} of {rows_read} rows of a micro-batch are refused at {stage} ({allowed(rows_read)} are allowed): "
+            "the mapping or the source is wrong; see the dead_letters table, mend it and run again"
+        )
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """The dead letters of one attempt at one micro-batch."""
+
+    state: State
+    table: Table
+    load_id: str
+    batch_id: int
+    attempt: str
+
+    def of_unsound(self, rows: DataFrame) -> DataFrame:
+        """Make letters of rows that validation refused."""
+        return self._letters(rows, "validation", F.col(FAULT_CLASS), F.col(FAULT))
+
+    def of_faulted(self, rows: DataFrame) -> DataFrame:
+        """Make letters of rows whose text has no vector; `rows` has `embedding_fault`."""
+        return self._letters(rows, "embedding", F.lit("embedding_fault"), F.col("embedding_fault"))
+
+    def of_refused(self, rows: DataFrame, refusals: list[dict[str, Any]], stage: str) -> DataFrame:
+        """Make letters of rows that Neo4j refused, finding each again in `rows` by its key."""
+        width = len(self.table.key)
+        keys = [f"refused_{i}" for i in range(width)]
+        data = [(*map(str, r["key"]), r["reason_class"], r["reason"]) for r in refusals]
+        schema = ", ".join(f"{name} STRING" for name in [*keys, "refused_class", "refused_reason"])
+        found = rows.sparkSession.createDataFrame(data, schema)
+        same = [
+            typed(self.table, prop).eqNullSafe(F.expr(f"try_cast({name} AS {SPARK_TYPES[prop.type]})"))
+            for name, prop in zip(keys, self.table.key, strict=True)
+        ]
+        joined = found.join(rows, on=same, how="left")
+        return self._letters(joined, stage, F.col("refused_class"), F.col("refused_reason"))
+
+    def append(self, letters: DataFrame) -> None:
+        """Keep letters; the ledger row of the attempt makes them count."""
+        self.state.append(letters, "dead_letters")
+
+    def kept(self, spark: SparkSession) -> int:
+        """Count what this attempt kept, in the table itself."""
+        mine = (F.col("load_id") == self.load_id) & (F.col("batch_id") == self.batch_id) & (F.col("attempt") == self.attempt)
+        return self.state.read(spark, "dead_letters").where(mine).count()
+
+    def _letters(self, rows: DataFrame, stage: str, reason_class: Column, reason: Column) -> DataFrame:
+        columns = [F.col(raw_column(self.table, c)) for c in self.table.columns]
+        whole = F.struct(*[column.alias(name) for column, name in zip(columns, self.table.columns, strict=True)])
+        keys = F.array(*[F.col(raw_column(self.table, p.column)).cast("string") for p in self.table.key])
+        return rows.select(
+            F.lit(self.load_id).alias("load_id"),
+            F.lit(self.batch_id).cast("bigint").alias("batch_id"),
+            F.lit(self.attempt).alias("attempt"),
+            F.lit(self.table.name).alias("table_name"),
+            F.to_json(keys).alias("row_key"),
+            F.lit(stage).alias("stage"),
+            reason_class.alias("reason_class"),
+            reason.alias("reason"),
+            F.to_json(whole, {"timeZone": "UTC"}).alias("row"),
+            F.current_timestamp().alias("recorded_at"),
+        )

@@ -1,0 +1,33 @@
+"""How long a text is for the model: by the model's own tokenizer where it is to be had, else unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TOKENS = 256  # of MiniLM, counting the two that frame a text; what is longer is cut by the model
+# A character makes one token at most, or three when it is a Hangul syllable that normalisation takes apart.
+SURELY_SHORT = (MAX_TOKENS - 2) // 3
+
+
+@dataclass(frozen=True)
+class TokenCounter:
+    """Counts a text's tokens as the model does before it cuts."""
+
+    tokenizer: Any
+
+    def count(self, text: str) -> int:
+        """Give the number of tokens; texts that cannot be cut are not worth counting and give 0."""
+        return 0 if len(text) <= SURELY_SHORT else len(self.tokenizer.encode(text).ids)
+
+
+def token_counter() -> TokenCounter | None:
+    """Give MiniLM's counter, or None where its tokenizer cannot be had."""
+    try:
+        from delta_neo4j.model.weights import tokenizer
+
+        return TokenCounter(tokenizer())
+    except Exception:
+        # No tokenizers library, no weights package and no way to the hub: each with errors of its own,
+        # and each means the same. The summary then says that truncation is unknown.
+        return None

@@ -1,0 +1,128 @@
+"""
+The account of a micro-batch and the sums that must balance. A ledger row is written last: its presence means done.
+
+Every term is counted where it happens; nothing here is found by subtraction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.errors import BalanceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.state import State
+
+OUTCOMES = ("written", "unchanged", "superseded", "deleted", "dead_lettered")
+EDGE_TERMS = ("expected", "written", "unchanged", "skipped", "dead_lettered", "removed")
+EMBEDDING_TERMS = ("texts", "cache_hits", "texts_embedded", "texts_faulted", "calls", "retries")
+WRITER_TERMS = ("transactions", "retries", "deadlocks", "end_nodes_created")
+
+
+@dataclass
+class Account:
+    """What became of a micro-batch's rows, edges and texts; all figures are counts but `seconds`."""
+
+    rows_read: int = 0
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    without_text: int = 0
+    truncated: int | None = 0  # None: no tokenizer was at hand to tell
+    relationships: dict[str, dict[str, int]] = field(default_factory=dict)
+    embedding: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EMBEDDING_TERMS, 0))
+    writer: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WRITER_TERMS, 0))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def edges(self, edge_type: str) -> dict[str, int]:
+        """Give the terms of one relationship type, zero where nothing was counted."""
+        return self.relationships.setdefault(edge_type, dict.fromkeys(EDGE_TERMS, 0))
+
+    def add(self, other: Account) -> None:
+        """Add another account to this one."""
+        self.rows_read += other.rows_read
+        self.without_text += other.without_text
+        self.truncated = None if None in (self.truncated, other.truncated) else self.truncated + other.truncated  # type: ignore[operator]
+        for mine, theirs in (
+            (self.outcomes, other.outcomes),
+            (self.embedding, other.embedding),
+            (self.writer, other.writer),
+            (self.seconds, other.seconds),
+            *((self.edges(name), terms) for name, terms in other.relationships.items()),
+        ):
+            for name, value in theirs.items():
+                mine[name] = mine.get(name, 0) + value  # type: ignore[index,assignment,attr-defined]
+
+    def imbalances(self) -> list[str]:
+        """Say which equations do not hold, and by how much."""
+        sums = [("rows read", self.rows_read, sum(self.outcomes.values()), "outcomes")]
+        for edge_type, terms in self.relationships.items():
+            accounted = sum(terms[name] for name in ("written", "unchanged", "skipped", "dead_lettered"))
+            sums.append((f"{edge_type} relationships expected", terms["expected"], accounted, "outcomes"))
+        accounted = sum(self.embedding[name] for name in ("cache_hits", "texts_embedded", "texts_faulted"))
+        sums.append(("distinct texts", self.embedding["texts"], accounted, "cache hits, embedded and faulted"))
+        return [f"{left} {what} against {right} {other} ({left - right:+d})" for what, left, right, other in sums if left != right]
+
+    def check(self, where: str) -> None:
+        """Raise `BalanceError` unless every equation holds."""
+        faults = self.imbalances()
+        if faults:
+            raise BalanceError(f"{where} does not add up: {'; '.join(faults)}; nothing is recorded as done")
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of one load (one life of one table's checkpoint)."""
+
+    state: State
+    load_id: str
+    table_name: str
+    source_mode: str
+
+    def last_batch(self, spark: SparkSession) -> int:
+        """Give the highest batch id recorded, -1 for none; batch ids have no gaps."""
+        rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
+        newest = rows.agg(F.max("batch_id")).collect()[0][0]
+        return -1 if newest is None else int(newest)
+
+    def record(self, spark: SparkSession, run_id: str, batch_id: int, attempt: str, account: Account) -> None:
+        """Append the row that says the micro-batch is done; once, however often it is tried."""
+        row = (
+            self.load_id, batch_id, attempt, run_id, self.table_name, self.source_mode, account.rows_read,
+            json.dumps(account.outcomes), account.without_text, account.truncated, json.dumps(account.relationships),
+            json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds), dt.datetime.now(dt.UTC),
+        )  # fmt: skip
+        self.state.append_rows(spark, "ledger", [row], once=(f"{self.load_id}", batch_id))
+
+    def rows_read(self, spark: SparkSession) -> int:
+        """Give the rows read in the load's whole life."""
+        rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
+        return int(rows.agg(F.sum("rows_read")).collect()[0][0] or 0)
+
+
+def accounts_of_run(spark: SparkSession, state: State, run_id: str) -> dict[str, tuple[int, Account]]:
+    """Give (batches, summed account) by table for one run, from the ledger alone."""
+    found: dict[str, tuple[int, Account]] = {}
+    for row in state.read(spark, "ledger").where(F.col("run_id") == run_id).collect():
+        batches, account = found.setdefault(row["table_name"], (0, Account()))
+        account.add(_account(row))
+        found[row["table_name"]] = (batches + 1, account)
+    return found
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        rows_read=row["rows_read"],
+        outcomes=json.loads(row["outcomes"]),
+        without_text=row["without_text"],
+        truncated=row["truncated"],
+        relationships=json.loads(row["relationships"]),
+        embedding=json.loads(row["embedding"]),
+        writer=json.loads(row["writer"]),
+        seconds=json.loads(row["seconds"]),
+    )

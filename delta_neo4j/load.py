@@ -1,0 +1,204 @@
+"""A run: preflight, each table's stream to its end, reconciliation, summary."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException, StreamingQueryException
+
+from delta_neo4j import checkpoint, preflight, source
+from delta_neo4j.embedding.cache import EmbeddingCache
+from delta_neo4j.errors import BalanceError, CheckpointHeldError, LoaderError, PreflightError, TransientError, recovered
+from delta_neo4j.ledger import Ledger
+from delta_neo4j.mapping import read_mapping
+from delta_neo4j.pipeline import LoadStep, no_hook
+from delta_neo4j.report import RunReport, TableRun
+from delta_neo4j.shipping import travel_by_value
+from delta_neo4j.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from delta_neo4j.plan import Table
+    from delta_neo4j.preflight import Ready
+    from delta_neo4j.settings import LoadSettings
+
+log = logging.getLogger(__name__)
+MODE = "append"
+
+
+def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any], Any] = no_hook) -> RunReport:
+    """
+    Load every table of the mapping up to its newest version, and say what became of each row.
+
+    The report tells failure too (`report.error`); only what is not a loader's fault is raised.
+    """
+    travel_by_value()
+    report = RunReport(run_id=uuid.uuid4().hex[:12], started_at=dt.datetime.now(dt.UTC))
+    began = time.monotonic()
+    state = State(settings.state)
+    try:
+        _run(spark, settings, state, report, hook)
+    except LoaderError as error:
+        report.fail(error)
+    except PySparkException as error:
+        report.fail(_as_loader_error(error))
+    report.seconds["total"] = time.monotonic() - began
+    report.ended_at = dt.datetime.now(dt.UTC)
+    report.collect(spark, state)
+    if report.tables:  # a run that wrote nothing leaves nothing
+        moments = (report.started_at, report.ended_at)
+        row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
+        state.append_rows(spark, "runs", [row])
+    return report
+
+
+def _run(
+    spark: SparkSession, settings: LoadSettings, state: State, report: RunReport, hook: Callable[[str, Any], Any]
+) -> None:
+    began = time.monotonic()
+    graph = read_mapping(settings.mapping, settings.sources)
+    if settings.reset_checkpoint:
+        for table in graph.tables:
+            checkpoint.reset(_folder(settings, table))
+    ready = preflight.check(spark, graph, settings, state)
+    report.ready(ready, spark.version)
+    log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
+    report.seconds["preflight"] = time.monotonic() - began
+    for table in graph.tables:
+        step = make_step(spark, settings, table, ready, report.run_id, hook)
+        found = ready.sources[table.name]
+        report.tables.append(TableRun(table.name, step.load.load_id, MODE, found.version))
+        log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
+        began = time.monotonic()
+        version = _stream(spark, settings, table, step, found.version)
+        report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
+        report.tables[-1].source_version = version
+        _reconcile(spark, table, step, version)
+
+
+def make_step(
+    spark: SparkSession,
+    settings: LoadSettings,
+    table: Table,
+    ready: Ready,
+    run_id: str,
+    hook: Callable[[str, Any], Any] = no_hook,
+) -> LoadStep:
+    """Put together the step that loads a table's micro-batches, resuming or minting its load."""
+    state, folder = State(settings.state), _folder(settings, table)
+    found = ready.sources[table.name]
+    load_ = checkpoint.open_load(
+        spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest
+    )
+    ledger = Ledger(state, load_.load_id, table.name, MODE)
+    has_text = table.embedding is not None and table.embedding.text_column is not None
+    return LoadStep(
+        table=table,
+        load=load_,
+        ledger=ledger,
+        cache=EmbeddingCache(state, ready.model_id),
+        embedder=ready.embedder if has_text else None,
+        connection=settings.neo4j.connection(settings.graph_retry_seconds),
+        run_id=run_id,
+        staging_path=f"{folder}/staging",
+        source_token=source.source_token(found.table_id, MODE),
+        write_partitions=settings.write_partitions,
+        batch_size=settings.batch_size,
+        last_recorded=ledger.last_batch(spark),
+        hook=hook,
+    )
+
+
+def _folder(settings: LoadSettings, table: Table) -> str:
+    return f"{settings.checkpoints}/{table.name}"
+
+
+def _expected(spark: SparkSession, table: Table, step: LoadStep, version: int) -> dict[str, int]:
+    total = source.rows_at(spark, table.source, version)
+    return {"rows_total": total, "rows_done": step.ledger.rows_read(spark)}
+
+
+def _stream(
+    spark: SparkSession, settings: LoadSettings, table: Table, step: Callable[[DataFrame, int], None], newest: int
+) -> int:
+    """Run the stream to its end and give the source version up to which it has read everything."""
+    rows = source.stream(spark, table, settings.max_bytes_per_trigger)
+    query = (
+        rows.writeStream.foreachBatch(step)
+        .queryName(f"delta-neo4j {table.name}")
+        .option("checkpointLocation", _folder(settings, table))
+        .trigger(availableNow=True)
+        .start()
+    )
+    try:
+        query.awaitTermination()
+    finally:
+        if query.isActive:  # an interrupt of this process: end the stream, the batch will be read again
+            query.stop()
+    return _read_up_to(query.lastProgress, newest)
+
+
+def _read_up_to(progress: Any, newest: int) -> int:
+    """
+    Give the source version up to which everything was read, from the stream's last end offset.
+
+    The end of an `availableNow` run is fixed when it starts; what lands later waits for the next run. Delta's
+    index -1 means that the version named is still to be read whole.
+    """
+    offset = progress.sources[0].endOffset if progress and progress.sources else None
+    if not offset:
+        return newest  # nothing was there to read
+    found = json.loads(offset)
+    return int(found["reservoirVersion"]) - (1 if found["index"] == -1 else 0)
+
+
+def _reconcile(spark: SparkSession, table: Table, step: LoadStep, version: int) -> None:
+    """
+    Hold the ledger against the table itself: every row of every version the stream has passed was read once.
+
+    `awaitTermination` returns the same way for a query that somebody stopped, and a row lost before the first
+    count is in no equation of a micro-batch; this sees both.
+    """
+    read, there = step.ledger.rows_read(spark), source.rows_at(spark, table.source, version)
+    if read != there:
+        raise BalanceError(
+            f"table {table.name} does not add up: {there} rows at version {version} against {read} read in this "
+            f"load's life ({there - read:+d}); start fresh with --reset-checkpoint, only what differs is written"
+        )
+
+
+def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[DataFrame, int], None]:
+    """Give a `foreachBatch` function for the mapping's first table, for streams that the caller starts."""
+    travel_by_value()
+    graph = read_mapping(settings.mapping, settings.sources)
+    table = graph.tables[0]
+    ready = preflight.check(spark, graph, settings, State(settings.state))
+    step = make_step(spark, settings, table, ready, uuid.uuid4().hex[:12])
+    return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
+
+
+def _as_loader_error(error: PySparkException) -> LoaderError:
+    text = str(error)
+    told = recovered(text)
+    if told is not None:
+        return told
+    if "CONCURRENT_STREAM_LOG_UPDATE" in text or "CONCURRENT_QUERY" in text:
+        return CheckpointHeldError("another run works on this checkpoint; wait for it to end, then run again")
+    if "DELTA_SOURCE_TABLE_IGNORE_CHANGES" in text or "DELTA_SOURCE_IGNORE_DELETE" in text:
+        return PreflightError(
+            "the source table was updated, deleted from or overwritten, which an append stream cannot follow; "
+            "start fresh with --reset-checkpoint (only what differs is written)"
+        )
+    first = " ".join(text.split())[:400]
+    if isinstance(error, StreamingQueryException):
+        return TransientError(f"the stream failed: {first}; run again to resume, --debug shows the trace")
+    return LoaderError(f"Spark failed: {first}; --debug shows the trace")

@@ -1,0 +1,202 @@
+"""
+The order of a micro-batch, in one place.
+
+Known to the ledger? done · rows read, counted · sound from unsound · winners from superseded · frozen · gate ·
+texts not in the cache embedded and flushed · nodes written · relationships written · dead letters gated and
+kept · ledger row. Between the steps stands a hook with the step's name: a value in, a value out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from delta_neo4j import ranking, staging
+from delta_neo4j.dead_letters import DeadLetters, allowed, gate
+from delta_neo4j.embedding.texts import embed_missing
+from delta_neo4j.errors import BalanceError, travelling
+from delta_neo4j.graph_rows import GraphWriter
+from delta_neo4j.ledger import Account
+from delta_neo4j.validation import validated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyspark.sql import DataFrame
+
+    from delta_neo4j.checkpoint import Load
+    from delta_neo4j.embedding.base import Embedder
+    from delta_neo4j.embedding.cache import EmbeddingCache
+    from delta_neo4j.ledger import Ledger
+    from delta_neo4j.plan import Connection, Table
+
+log = logging.getLogger(__name__)
+
+
+def no_hook(step: str, value: Any) -> Any:  # noqa: ARG001
+    """Let every value pass."""
+    return value
+
+
+@dataclass(frozen=True)
+class LoadStep:
+    """The `foreachBatch` function as a frozen value: it travels to whatever process runs the micro-batch."""
+
+    table: Table
+    load: Load
+    ledger: Ledger
+    cache: EmbeddingCache
+    embedder: Embedder | None
+    connection: Connection
+    run_id: str
+    staging_path: str
+    source_token: str
+    write_partitions: int
+    batch_size: int
+    last_recorded: int
+    hook: Callable[[str, Any], Any] = no_hook
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        """Load one micro-batch: at least once, and the same graph however often."""
+        if batch_id <= self.last_recorded:
+            log.info("batch.known", extra={"table": self.table.name, "batch": batch_id})
+            return
+        with travelling():
+            _Batch(self, batch_id).load(batch)
+
+
+class _Batch:
+    """One attempt at one micro-batch."""
+
+    def __init__(self, step: LoadStep, batch_id: int) -> None:
+        self.step = step
+        self.batch_id = batch_id
+        self.account = Account()
+        self.attempt = uuid.uuid4().hex[:12]
+        ledger = step.ledger
+        self.letters = DeadLetters(ledger.state, step.table, ledger.load_id, batch_id, self.attempt)
+        self.pending: list[tuple[DataFrame, int]] = []  # dead letters to keep, and how many they must be
+
+    def load(self, batch: DataFrame) -> None:
+        """Take every step in order."""
+        step, account = self.step, self.account
+        with self._timed("read"):
+            batch = step.hook("read", batch)
+            account.rows_read = batch.count()
+        if account.rows_read == 0:
+            return  # OPTIMIZE and schema changes make empty batches
+        log.info("batch.read", extra={"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read})
+        with self._timed("stage"):
+            staged = self._freeze(batch)
+        winners = staged.where(staged[ranking.STATE] == ranking.WINNER)
+        with self._timed("embed"):
+            faults = self._embed(winners)
+        for number in range(staging.slices(account.rows_read)):
+            self._write(winners.where(winners[staging.SLICE] == number), faults)
+            log.info("slice.written", extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes})
+        with self._timed("record"):
+            self._keep_dead_letters()
+            account.check(f"micro-batch {self.batch_id} of {step.table.name}")
+            step.hook("ledger", account)
+            step.ledger.record(batch.sparkSession, step.run_id, self.batch_id, self.attempt, account)
+        log.info("batch.loaded", extra={"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read, "seconds": account.seconds})
+
+    def _freeze(self, batch: DataFrame) -> DataFrame:
+        step, account = self.step, self.account
+        rows = step.hook("validate", validated(step.table, batch))
+        count = staging.slices(account.rows_read)
+        partitions = max(step.write_partitions, count)
+        ranked = step.hook("rank", ranking.ranked(step.table, rows, step.cache.model_id, partitions))
+        staged = step.hook("stage", staging.freeze(step.table, ranked, step.staging_path, count))
+        states = {row[ranking.STATE]: row["count"] for row in staged.groupBy(ranking.STATE).count().collect()}
+        account.outcomes["superseded"] += states.get(ranking.SUPERSEDED, 0)
+        unsound = states.get(ranking.UNSOUND, 0)
+        if unsound:
+            letters = self.letters.of_unsound(staged.where(staged[ranking.STATE] == ranking.UNSOUND))
+            self._add_letters(letters, unsound)
+        if sum(states.values()) != account.rows_read:
+            raise BalanceError(
+                f"micro-batch {self.batch_id} of {step.table.name} does not add up: {account.rows_read} rows read "
+                f"against {sum(states.values())} staged ({account.rows_read - sum(states.values()):+d})"
+            )
+        return staged
+
+    def _embed(self, winners: DataFrame) -> dict[str, str]:
+        if self.step.embedder is None:
+            return {}
+        tally, faults = embed_missing(self.step, winners)
+        self.account.embedding.update(tally)
+        return faults
+
+    def _write(self, rows: DataFrame, faults: dict[str, str]) -> None:
+        step, account = self.step, self.account
+        writer = GraphWriter(step, self.batch_id, allowed(account.rows_read))
+        if faults:
+            rows, faulted = writer.split_faulted(rows, faults)
+            count = faulted.count()
+            if count:
+                self._add_letters(self.letters.of_faulted(faulted), count)
+        with self._timed("write"):
+            written = writer.nodes(rows)
+        for outcome in ("written", "unchanged", "superseded"):
+            account.outcomes[outcome] += written.counts[outcome]
+        account.without_text += written.counts["without_text"]
+        unknown = account.truncated is None or written.counts["length_unknown"]
+        account.truncated = None if unknown else account.truncated + written.counts["truncated"]  # type: ignore[operator]
+        self._add_effort(written.counts)
+        if written.refusals:
+            self._add_letters(self.letters.of_refused(rows, written.refusals, "nodes"), len(written.refusals))
+        for position, relationship in enumerate(step.table.relationships):
+            account.edges(relationship.type)["expected"] += written.counts[f"expected.{relationship.type}"]
+            self._relate(writer, rows, position)
+
+    def _relate(self, writer: GraphWriter, rows: DataFrame, position: int) -> None:
+        relationship = self.step.table.relationships[position]
+        with self._timed("relate"):
+            related = writer.relationships(rows, position)
+        terms = self.account.edges(relationship.type)
+        for term in ("written", "unchanged", "skipped", "dead_lettered", "removed"):
+            terms[term] += related.counts[term]
+        self.account.writer["end_nodes_created"] += related.counts["nodes_created"]
+        self._add_effort(related.counts)
+        if related.refusals:
+            letters = self.letters.of_refused(rows, related.refusals, f"relationships {relationship.type}")
+            self._add_letters(letters, len(related.refusals), of_rows=False)
+
+    def _add_letters(self, letters: DataFrame, count: int, *, of_rows: bool = True) -> None:
+        """Note dead letters to keep at the end; those of edges leave their row written."""
+        self.pending.append((letters, count))
+        if of_rows:
+            self.account.outcomes["dead_lettered"] += count
+        gate(sum(n for _, n in self.pending), self.account.rows_read, "this step")
+
+    def _add_effort(self, counts: dict[str, int]) -> None:
+        for term in ("transactions", "retries", "deadlocks"):
+            self.account.writer[term] += counts[term]
+
+    def _keep_dead_letters(self) -> None:
+        if not self.pending:
+            return
+        letters, expected = self.pending[0]
+        for more, count in self.pending[1:]:
+            letters, expected = letters.unionByName(more), expected + count
+        letters = self.step.hook("dead_letters", letters)
+        self.letters.append(letters)
+        kept = self.letters.kept(letters.sparkSession)
+        if kept != expected:
+            raise BalanceError(
+                f"micro-batch {self.batch_id} of {self.step.table.name} does not add up: {expected} rows refused "
+                f"against {kept} dead letters kept ({expected - kept:+d})"
+            )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.account.seconds[stage] = self.account.seconds.get(stage, 0.0) + time.monotonic() - began

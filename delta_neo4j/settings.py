@@ -1,0 +1,102 @@
+"""What a run may be told: validated values, wherever they came from (`config` knows that)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from delta_neo4j.plan import Connection
+
+NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
+
+# The job file's constants are these same figures; `removals_spark_loader` shows them to people.
+BATCH_SIZE = 20_000
+BYTES_PER_ROW = 1_000
+WRITE_PARTITIONS = 2
+
+
+def _blank_is_unset(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Neo4jSettings(_Values):
+    """Where the graph is. `uri` is a whole address; `password` prints as stars."""
+
+    uri: str
+    username: str = Field(min_length=1)
+    password: SecretStr = Field(min_length=1)
+    database: str = Field("neo4j", min_length=1)
+
+    @field_validator("uri")
+    @classmethod
+    def _known_scheme(cls, uri: str) -> str:
+        parts = urlsplit(uri)
+        if parts.scheme not in NEO4J_SCHEMES or not parts.hostname:
+            raise ValueError(f"a Neo4j address looks like neo4j+s://HOST; the scheme is one of {', '.join(NEO4J_SCHEMES)}")
+        if parts.username or parts.password:
+            raise ValueError("a Neo4j address carries no user name and password; give them on their own")
+        return uri
+
+    def connection(self, retry_seconds: float = 300.0) -> Connection:
+        """Give the plain form that travels to writers."""
+        secret = self.password.get_secret_value()
+        return Connection(self.uri, self.username, secret, self.database, retry_seconds)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the server is on this machine."""
+        return urlsplit(self.uri).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+class EmbeddingSettings(_Values):
+    """How texts become vectors."""
+
+    embedder: Literal["auto", "rest", "in_process", "precomputed"] = "auto"
+    endpoint: str = "minilm-embedder"
+    url: OptionalText = None
+    token: SecretStr | None = None
+    wait_seconds: float = Field(600.0, ge=0)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
+            raise ValueError("an endpoint name has letters, digits, hyphens and underscores")
+        return name
+
+
+class LoadSettings(_Values):
+    """One run of the loader."""
+
+    neo4j: Neo4jSettings
+    embedding: EmbeddingSettings
+    mapping: str = "removals"
+    sources: dict[str, str] = {}
+    source_mode: Literal["auto", "append"] = "auto"
+    state: str = ".delta-neo4j"
+    checkpoint: OptionalText = None
+    batch_size: int = Field(BATCH_SIZE, ge=1, le=10_000_000)
+    bytes_per_row: int = Field(BYTES_PER_ROW, ge=1)
+    write_partitions: int = Field(WRITE_PARTITIONS, ge=1, le=1_000)
+    reset_checkpoint: bool = False
+    graph_retry_seconds: float = Field(300.0, ge=0)
+
+    @property
+    def max_bytes_per_trigger(self) -> int:
+        """Compressed source bytes a micro-batch may read; at least one file is always read."""
+        return self.batch_size * self.bytes_per_row
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder with one checkpoint a table."""
+        return self.checkpoint or f"{self.state}/checkpoints"

@@ -1,0 +1,109 @@
+"""
+The Delta table as a stream of contract rows.
+
+Columns are pruned and renamed before the stream starts: inside `foreachBatch` nothing can be pruned any more,
+and safe names (`c0`, `c1`, …, in the order of `Table.columns`) keep `:ID(RemovalEvent)` out of every expression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  # the name every Spark reader knows
+
+from delta_neo4j.errors import PreflightError
+from delta_neo4j.identifiers import table_name
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+    from delta_neo4j.plan import Table
+
+
+@dataclass(frozen=True)
+class SourceVersion:
+    """A Delta table as found: its id (another one after DROP + CREATE), its newest version, its columns."""
+
+    table_id: str
+    version: int
+    schema: StructType
+
+
+def raw_column(table: Table, column: str) -> str:
+    """Give the contract name of a source column."""
+    return f"c{table.columns.index(column)}"
+
+
+def source_token(table_id: str, mode: str) -> str:
+    """Name what row versions compare within: eight hex digits for one Delta table id read in one mode."""
+    return hashlib.sha256(f"{table_id}/{mode}".encode()).hexdigest()[:8]
+
+
+def is_path(source: str) -> bool:
+    """Tell a path from a table name."""
+    return "/" in source
+
+
+def describe(spark: SparkSession, source: str) -> SourceVersion:
+    """Look the table up, or raise `PreflightError` with what to do."""
+    name = f"delta.`{_safe_path(source)}`" if is_path(source) else table_name(source)
+    try:
+        detail = spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
+        newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
+        schema = _reader(spark, source).schema
+    except AnalysisException as error:
+        raise PreflightError(
+            f"source table {source} cannot be read as Delta: {_first_line(error)}; "
+            "check the name and your SELECT grant, or name another with --source"
+        ) from error
+    return SourceVersion(str(detail["id"]), int(newest["version"]), schema)
+
+
+def check_columns(table: Table, schema: StructType) -> None:
+    """Raise `PreflightError` naming every mapped column that the source does not have."""
+    missing = [column for column in table.columns if column not in schema.fieldNames()]
+    if missing:
+        raise PreflightError(
+            f"source table {table.source} has no column {', '.join(map(repr, missing))}, which table "
+            f"{table.name} of the mapping names; it has {', '.join(map(repr, schema.fieldNames()))}"
+        )
+
+
+def rows_at(spark: SparkSession, source: str, version: int) -> int:
+    """Count the table's rows at one version; Delta answers from its log, no data file is read."""
+    reader = spark.read.format("delta").option("versionAsOf", str(version))
+    return (reader.load(source) if is_path(source) else reader.table(table_name(source))).count()
+
+
+def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> DataFrame:
+    """Open the table as a stream of contract rows; a micro-batch reads at most so many bytes, or one file."""
+    reader = spark.readStream.format("delta").option("maxBytesPerTrigger", str(max_bytes_per_trigger))
+    rows = reader.load(table.source) if is_path(table.source) else reader.table(table_name(table.source))
+    return contract(table, rows)
+
+
+def contract(table: Table, rows: DataFrame) -> DataFrame:
+    """Select the mapped columns under their contract names."""
+    return rows.select(*[_column(name).alias(raw_column(table, name)) for name in table.columns])
+
+
+def _column(name: str) -> F.Column:  # type: ignore[name-defined]
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _reader(spark: SparkSession, source: str) -> DataFrame:
+    return spark.read.format("delta").load(source) if is_path(source) else spark.table(table_name(source))
+
+
+def _safe_path(path: str) -> str:
+    if "`" in path:
+        raise PreflightError(f"source path {path!r} holds a back-tick")
+    return path
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

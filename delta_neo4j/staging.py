@@ -1,0 +1,38 @@
+"""
+A micro-batch frozen in Parquet beside its checkpoint, so that every later pass reads the same rows.
+
+Inside `foreachBatch` each action reads the source anew and nothing can be pruned; `cache` does not exist
+everywhere. One write pays for itself by the second pass, and its slices are what bounds memory and moves
+progress when one file of a gigabyte is one micro-batch. Each batch overwrites the last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.ranking import STATE
+from delta_neo4j.validation import typed
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from delta_neo4j.plan import Table
+
+SLICE = "slice"
+SLICE_ROWS = 50_000  # about ten seconds of writing: how often progress moves and a stop is heard
+
+
+def slices(rows_read: int) -> int:
+    """Give the number of slices of a micro-batch."""
+    return max(1, -(-rows_read // SLICE_ROWS))
+
+
+def freeze(table: Table, ranked: DataFrame, path: str, count: int) -> DataFrame:
+    """Write ranked rows, partitioned by (state, slice of the key), and give them back from there."""
+    keys = [typed(table, prop) for prop in table.key]
+    sliced = ranked.withColumn(SLICE, F.pmod(F.xxhash64(*keys), F.lit(count)).cast("int"))
+    sliced.write.mode("overwrite").partitionBy(STATE, SLICE).parquet(path)
+    spark = ranked.sparkSession
+    return spark.read.schema(sliced.schema).parquet(path)
