@@ -15,7 +15,8 @@ try:
     from delta_neo4j.cli import main as _command
 except ImportError as missing:
     raise SystemExit(
-        f"{missing.name or missing} is missing: %pip install delta-neo4j, or put the delta_neo4j folder beside this file"
+        f"{missing.name or missing} is missing: %pip install delta-neo4j, "
+        "or put the delta_neo4j folder beside this file"
     ) from missing
 
 if TYPE_CHECKING:

@@ -32,21 +32,22 @@ if TYPE_CHECKING:
     from delta_neo4j.report import RunReport
 
 UNEXPECTED = 1
+EMBEDDERS = ("auto", "rest", "in_process", "precomputed")
 
 
 def _options(*names: str) -> Callable[[Any], Any]:
     known = {
         "mapping": click.option("--mapping", help="Mapping file, or the name of one that ships (removals)."),
-        "source": click.option("--source", multiple=True, metavar="[NAME=]TABLE_OR_PATH", help="Delta table; once a table of the mapping."),
-        "source_mode": click.option("--source-mode", type=click.Choice(["auto", "append"]), help="How the table is read."),
+        "source": click.option("--source", multiple=True, metavar="[NAME=]TABLE_OR_PATH", help="A Delta table."),
+        "source_mode": click.option("--source-mode", type=click.Choice(["auto", "append"]), help="How it is read."),
         "state": click.option("--state", help="Folder of the state tables (default .delta-neo4j)."),
-        "checkpoint": click.option("--checkpoint", help="Folder of the checkpoints (default STATE/checkpoints)."),
+        "checkpoint": click.option("--checkpoint", help="Their folder (default STATE/checkpoints)."),
         "batch_size": click.option("--batch-size", type=int, help="Rows a micro-batch aims at; caps a transaction."),
         "bytes_per_row": click.option("--bytes-per-row", type=int, help="Compressed bytes a row takes in the source."),
         "write_partitions": click.option("--write-partitions", type=int, help="Parallel writers."),
-        "embedder": click.option("--embedder", type=click.Choice(["auto", "rest", "in_process", "precomputed"]), help="How texts become vectors."),
+        "embedder": click.option("--embedder", type=click.Choice(EMBEDDERS), help="What embeds."),
         "endpoint": click.option("--endpoint", help="Name of the serving endpoint (default minilm-embedder)."),
-        "endpoint_wait": click.option("--endpoint-wait", type=float, help="Seconds to wait for a cold endpoint (default 600)."),
+        "endpoint_wait": click.option("--endpoint-wait", type=float, help="Seconds a cold one may take (600)."),
         "secret_scope": click.option("--secret-scope", help="Databricks secret scope with the connection."),
         "env_file": click.option("--env-file", help="File with settings (default .env when it is there)."),
         "json": click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, last."),
@@ -74,7 +75,9 @@ def cli() -> None:
 )  # fmt: skip
 @click.option("--reset-checkpoint", is_flag=True, help="Start fresh: read every row again, write what differs.")
 @click.pass_context
-def load_command(context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, **flags: Any) -> None:
+def load_command(
+    context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, **flags: Any
+) -> None:
     """Load what is new in the Delta tables into Neo4j, account for every row, and stop."""
     defaults = (context.obj or {}).get("defaults", {})
     report = run_load(flags, as_json=as_json, debug=debug, reset_checkpoint=reset_checkpoint, defaults=defaults)
@@ -152,7 +155,11 @@ def _print_hits(hits: list[Any], text_property: str | None, limit: int) -> None:
     for text, group in list(alike.items())[:limit]:
         key = ", ".join(map(str, group[0].key))
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        console.print(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}", highlight=False, markup=False)
+        console.print(
+            f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}",
+            highlight=False,
+            markup=False,
+        )
 
 
 def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
@@ -180,7 +187,9 @@ def spark_session() -> SparkSession:
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise SettingsError("pyspark is missing; install it with pip install 'delta-neo4j[spark]' (Databricks brings its own)") from error
+        raise SettingsError(
+            "pyspark is missing; install it with pip install 'delta-neo4j[spark]' (Databricks brings its own)"
+        ) from error
     active = SparkSession.getActiveSession()
     if active is not None:
         return active

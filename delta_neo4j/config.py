@@ -82,7 +82,8 @@ def collect(
     """
     Find each setting at its first origin.
 
-    A named `env_file` must exist; without a name `.env` is read when it is there. Blank values are unset.
+    A named `env_file` must exist; without a name `.env` is read when it is there, with "" no file. Blank
+    values are unset.
     """
     environment = os.environ if environment is None else environment
     file_values = _read_env_file(env_file)
@@ -96,7 +97,7 @@ def collect(
     return found
 
 
-def _first(
+def _first(  # noqa: PLR0917  # the origins, in their order
     setting: Setting,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -120,6 +121,8 @@ def _first(
 
 
 def _read_env_file(name: str | None) -> dict[str, str]:
+    if name == "":
+        return {}
     path = Path(name or ".env")
     if not path.is_file():
         if name:
@@ -177,7 +180,9 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
         field = str(fault["loc"][0]) if fault["loc"] else "settings"
         setting = names.get(field, field)
         if fault["type"] == "missing":
-            raise SettingsError(f"{setting} is not set; give it in the environment, in .env or in the secret scope") from None
+            raise SettingsError(
+                f"{setting} is not set; give it in the environment, in .env or in the secret scope"
+            ) from None
         raise SettingsError(f"{setting}: {fault['msg'].removeprefix('Value error, ')}") from None
 
 
@@ -193,14 +198,22 @@ def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
     return validated(Neo4jSettings, values, names)
 
 
-_EMBEDDING = {"embedder": "embedder", "endpoint": "endpoint", "url": "url", "token": "token", "endpoint_wait": "wait_seconds"}
+_EMBEDDING = {
+    "embedder": "embedder",
+    "endpoint": "endpoint",
+    "url": "url",
+    "token": "token",
+    "endpoint_wait": "wait_seconds",
+}
 _LOAD = ("mapping", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions")
 
 
 def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
     """Give the embedding part."""
     values = {field: found[name].value for name, field in _EMBEDDING.items() if name in found}
-    return validated(EmbeddingSettings, values, {field: _BY_NAME[name].variables[0] for name, field in _EMBEDDING.items()})
+    return validated(
+        EmbeddingSettings, values, {field: _BY_NAME[name].variables[0] for name, field in _EMBEDDING.items()}
+    )
 
 
 def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:

@@ -60,9 +60,10 @@ def upsert_nodes(table: Table) -> str:
     Build the guarded MERGE of nodes.
 
     Parameters: `$owner`, `$source`, `$rows` of {k0…: key, p: other properties, v: version, h: content hash,
-    w: 1 without a vector, x: 1 with a truncated text (null: unknown), e0…: 1 where the row has that relationship}. A row applies when its version is not lower than the node's,
-    or the node's is of another source. Returns (outcome, rows, without_text,
-    truncated, length_unknown, e0…) with outcomes written, unchanged, superseded.
+    w: 1 without a vector, x: 1 with a truncated text (null: unknown), e0…: 1 where the row has that
+    relationship}. A row applies when its version is not lower than the node's, or the node's is of another
+    source. Returns (outcome, rows, without_text, truncated, length_unknown, e0…) with outcomes written,
+    unchanged, superseded.
     """
     key = ", ".join(f"{quoted(p.name)}: row.k{i}" for i, p in enumerate(table.key))
     more_labels = "".join(f":{quoted(label)}" for label in table.labels[1:])
@@ -103,12 +104,14 @@ def merge_relationships(table: Table, position: int) -> str:
             "FOREACH (edge IN stale | DELETE edge)",
             _merge(relationship),
             _stamp(table, position),
-            "RETURN sum(CASE outcome WHEN 'written' THEN 1 ELSE 0 END) AS written, "
-            "sum(CASE outcome WHEN 'unchanged' THEN 1 ELSE 0 END) AS unchanged, "
-            "sum(CASE outcome WHEN 'skipped' THEN 1 ELSE 0 END) AS skipped, "
-            "sum(size(stale)) AS removed, collect(CASE outcome WHEN 'missing' THEN row.i END) AS missing",
+            f"RETURN {', '.join(_counted(outcome) for outcome in ('written', 'unchanged', 'skipped'))},",
+            "  sum(size(stale)) AS removed, collect(CASE outcome WHEN 'missing' THEN row.i END) AS missing",
         ]
     )
+
+
+def _counted(outcome: str) -> str:
+    return f"sum(CASE outcome WHEN '{outcome}' THEN 1 ELSE 0 END) AS {outcome}"
 
 
 def _matching(key: tuple[Property, ...], prefix: str) -> str:
@@ -172,6 +175,5 @@ def _stamp(table: Table, position: int) -> str:
     if position < len(table.relationships) - 1:
         return "WITH row, outcome, stale"
     return (
-        "FOREACH (_ IN CASE WHEN settled THEN [] ELSE [1] END | SET n._dn_rel_hash = row.r)\n"
-        "WITH row, outcome, stale"
+        "FOREACH (_ IN CASE WHEN settled THEN [] ELSE [1] END | SET n._dn_rel_hash = row.r)\nWITH row, outcome, stale"
     )

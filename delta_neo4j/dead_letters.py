@@ -74,7 +74,11 @@ class DeadLetters:
 
     def kept(self, spark: SparkSession) -> int:
         """Count what this attempt kept, in the table itself."""
-        mine = (F.col("load_id") == self.load_id) & (F.col("batch_id") == self.batch_id) & (F.col("attempt") == self.attempt)
+        mine = (
+            (F.col("load_id") == self.load_id)
+            & (F.col("batch_id") == self.batch_id)
+            & (F.col("attempt") == self.attempt)
+        )
         return self.state.read(spark, "dead_letters").where(mine).count()
 
     def _letters(self, rows: DataFrame, stage: str, reason_class: Column, reason: Column) -> DataFrame:

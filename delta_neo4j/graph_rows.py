@@ -12,7 +12,16 @@ from delta_neo4j import cypher
 from delta_neo4j.embedding.tokens import MAX_TOKENS
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, typed
-from delta_neo4j.writer import NODE_ROWS, OUTPUT, RELATIONSHIP_ROWS, NodePass, RelationshipPass, Written, gather, standing_parameters
+from delta_neo4j.writer import (
+    NODE_ROWS,
+    OUTPUT,
+    RELATIONSHIP_ROWS,
+    NodePass,
+    RelationshipPass,
+    Written,
+    gather,
+    standing_parameters,
+)
 
 if TYPE_CHECKING:
     from delta_neo4j.pipeline import LoadStep
@@ -92,7 +101,8 @@ class GraphWriter:
             columns += [vector.alias("vector"), vector.isNotNull().alias("has_vector")]
             without = F.when(vector.isNull(), 1).otherwise(0)
         edges = [
-            F.when(_whole(_ends(self.step, r)), 1).otherwise(0).alias(f"e{i}") for i, r in enumerate(table.relationships)
+            F.when(_whole(_ends(self.step, r)), 1).otherwise(0).alias(f"e{i}")
+            for i, r in enumerate(table.relationships)
         ]
         return rows.select(*self._identity(), *columns, without.alias("w"), cut.alias("x"), *edges)
 

@@ -47,16 +47,18 @@ class Account:
         """Add another account to this one."""
         self.rows_read += other.rows_read
         self.without_text += other.without_text
-        self.truncated = None if None in (self.truncated, other.truncated) else self.truncated + other.truncated  # type: ignore[operator]
-        for mine, theirs in (
-            (self.outcomes, other.outcomes),
-            (self.embedding, other.embedding),
-            (self.writer, other.writer),
-            (self.seconds, other.seconds),
-            *((self.edges(name), terms) for name, terms in other.relationships.items()),
-        ):
-            for name, value in theirs.items():
-                mine[name] = mine.get(name, 0) + value  # type: ignore[index,assignment,attr-defined]
+        self.add_truncated(other.truncated)
+        _add(self.outcomes, other.outcomes)
+        _add(self.embedding, other.embedding)
+        _add(self.writer, other.writer)
+        for edge_type, terms in other.relationships.items():
+            _add(self.edges(edge_type), terms)
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def add_truncated(self, count: int | None) -> None:
+        """Add texts that the model cuts; unknown once is unknown for good."""
+        self.truncated = None if self.truncated is None or count is None else self.truncated + count
 
     def imbalances(self) -> list[str]:
         """Say which equations do not hold, and by how much."""
@@ -66,13 +68,22 @@ class Account:
             sums.append((f"{edge_type} relationships expected", terms["expected"], accounted, "outcomes"))
         accounted = sum(self.embedding[name] for name in ("cache_hits", "texts_embedded", "texts_faulted"))
         sums.append(("distinct texts", self.embedding["texts"], accounted, "cache hits, embedded and faulted"))
-        return [f"{left} {what} against {right} {other} ({left - right:+d})" for what, left, right, other in sums if left != right]
+        return [
+            f"{left} {what} against {right} {other} ({left - right:+d})"
+            for what, left, right, other in sums
+            if left != right
+        ]
 
     def check(self, where: str) -> None:
         """Raise `BalanceError` unless every equation holds."""
         faults = self.imbalances()
         if faults:
             raise BalanceError(f"{where} does not add up: {'; '.join(faults)}; nothing is recorded as done")
+
+
+def _add(mine: dict[str, int], theirs: dict[str, int]) -> None:
+    for name, value in theirs.items():
+        mine[name] = mine.get(name, 0) + value
 
 
 @dataclass(frozen=True)
@@ -95,9 +106,10 @@ class Ledger:
         row = (
             self.load_id, batch_id, attempt, run_id, self.table_name, self.source_mode, account.rows_read,
             json.dumps(account.outcomes), account.without_text, account.truncated, json.dumps(account.relationships),
-            json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds), dt.datetime.now(dt.UTC),
+            json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds),
+            dt.datetime.now(dt.UTC),
         )  # fmt: skip
-        self.state.append_rows(spark, "ledger", [row], once=(f"{self.load_id}", batch_id))
+        self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id))
 
     def rows_read(self, spark: SparkSession) -> int:
         """Give the rows read in the load's whole life."""

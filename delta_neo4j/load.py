@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def _run(
     log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
     for table in graph.tables:
-        step = make_step(spark, settings, table, ready, report.run_id, hook)
+        step = make_step(spark, settings, table, ready, run_id=report.run_id, hook=hook)
         found = ready.sources[table.name]
         report.tables.append(TableRun(table.name, step.load.load_id, MODE, found.version))
         log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
@@ -90,15 +91,14 @@ def make_step(
     settings: LoadSettings,
     table: Table,
     ready: Ready,
+    *,
     run_id: str,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
     """Put together the step that loads a table's micro-batches, resuming or minting its load."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
-    load_ = checkpoint.open_load(
-        spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest
-    )
+    load_ = checkpoint.open_load(spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
     ledger = Ledger(state, load_.load_id, table.name, MODE)
     has_text = table.embedding is not None and table.embedding.text_column is not None
     return LoadStep(
@@ -154,11 +154,16 @@ def _read_up_to(progress: Any, newest: int) -> int:
     The end of an `availableNow` run is fixed when it starts; what lands later waits for the next run. Delta's
     index -1 means that the version named is still to be read whole.
     """
-    offset = progress.sources[0].endOffset if progress and progress.sources else None
-    if not offset:
+    if not progress:
         return newest  # nothing was there to read
-    found = json.loads(offset)
-    return int(found["reservoirVersion"]) - (1 if found["index"] == -1 else 0)
+    sources = progress["sources"] if isinstance(progress, dict) else progress.sources  # a dict until Spark 4
+    offset = sources[0]["endOffset"] if isinstance(sources[0], dict) else sources[0].endOffset
+    # JSON, a dict, or a dict's repr, as the Spark version and the way of running have it: the figures are the same.
+    version = re.search(r"reservoirVersion\W+(\d+)", str(offset))
+    index = re.search(r"\bindex[^\d-]+(-?\d+)", str(offset))
+    if version is None or index is None:
+        return newest
+    return int(version.group(1)) - (1 if index.group(1) == "-1" else 0)
 
 
 def _reconcile(spark: SparkSession, table: Table, step: LoadStep, version: int) -> None:
@@ -182,7 +187,7 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     graph = read_mapping(settings.mapping, settings.sources)
     table = graph.tables[0]
     ready = preflight.check(spark, graph, settings, State(settings.state))
-    step = make_step(spark, settings, table, ready, uuid.uuid4().hex[:12])
+    step = make_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12])
     return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
 
 

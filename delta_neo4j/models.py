@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from delta_neo4j.embedding.base import SAME_MODEL, lowest_cosine
+from delta_neo4j.embedding.base import SAME_MODEL, Vector, lowest_cosine
 from delta_neo4j.errors import ModelIdentityError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from delta_neo4j.state import State
 
 
-def identify(spark: SparkSession, state: State, name: str, probes: np.ndarray) -> str:
+def identify(spark: SparkSession, state: State, name: str, probes: Vector) -> str:
     """
     Give the id of the model whose probe vectors (probes × dimension) these are, minting it the first time.
 
@@ -38,6 +38,6 @@ def identify(spark: SparkSession, state: State, name: str, probes: np.ndarray) -
             f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
         )
     model_id = uuid.uuid4().hex[:12]
-    row = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
-    state.append_rows(spark, "models", [row])
+    minted = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
+    state.append_rows(spark, "models", [minted])
     return model_id

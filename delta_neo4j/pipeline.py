@@ -97,13 +97,24 @@ class _Batch:
             faults = self._embed(winners)
         for number in range(staging.slices(account.rows_read)):
             self._write(winners.where(winners[staging.SLICE] == number), faults)
-            log.info("slice.written", extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes})
+            log.info(
+                "slice.written",
+                extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
+            )
         with self._timed("record"):
             self._keep_dead_letters()
             account.check(f"micro-batch {self.batch_id} of {step.table.name}")
             step.hook("ledger", account)
             step.ledger.record(batch.sparkSession, step.run_id, self.batch_id, self.attempt, account)
-        log.info("batch.loaded", extra={"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read, "seconds": account.seconds})
+        log.info(
+            "batch.loaded",
+            extra={
+                "table": step.table.name,
+                "batch": self.batch_id,
+                "rows": account.rows_read,
+                "seconds": account.seconds,
+            },
+        )
 
     def _freeze(self, batch: DataFrame) -> DataFrame:
         step, account = self.step, self.account
@@ -111,7 +122,7 @@ class _Batch:
         count = staging.slices(account.rows_read)
         partitions = max(step.write_partitions, count)
         ranked = step.hook("rank", ranking.ranked(step.table, rows, step.cache.model_id, partitions))
-        staged = step.hook("stage", staging.freeze(step.table, ranked, step.staging_path, count))
+        staged: DataFrame = step.hook("stage", staging.freeze(step.table, ranked, step.staging_path, count))
         states = {row[ranking.STATE]: row["count"] for row in staged.groupBy(ranking.STATE).count().collect()}
         account.outcomes["superseded"] += states.get(ranking.SUPERSEDED, 0)
         unsound = states.get(ranking.UNSOUND, 0)
@@ -145,8 +156,7 @@ class _Batch:
         for outcome in ("written", "unchanged", "superseded"):
             account.outcomes[outcome] += written.counts[outcome]
         account.without_text += written.counts["without_text"]
-        unknown = account.truncated is None or written.counts["length_unknown"]
-        account.truncated = None if unknown else account.truncated + written.counts["truncated"]  # type: ignore[operator]
+        account.add_truncated(None if written.counts["length_unknown"] else written.counts["truncated"])
         self._add_effort(written.counts)
         if written.refusals:
             self._add_letters(self.letters.of_refused(rows, written.refusals, "nodes"), len(written.refusals))

@@ -62,7 +62,9 @@ def _check_source(spark: SparkSession, table: Table) -> SourceVersion:
 def _dimension(graph: Graph) -> int:
     dimensions = {t.embedding.index.dimension for t in graph.tables if t.embedding and t.embedding.text_column}
     if len(dimensions) > 1:
-        raise PreflightError(f"one model embeds all texts, but the mapping's indexes have dimensions {sorted(dimensions)}")
+        raise PreflightError(
+            f"one model embeds all texts, but the mapping's indexes have dimensions {sorted(dimensions)}"
+        )
     return dimensions.pop()
 
 
@@ -78,7 +80,8 @@ def server_version(connection: Connection) -> str:
             ) from error
         except ClientError as error:
             raise PreflightError(
-                f"Neo4j at {connection.uri} has no usable database {connection.database!r}: {one_line(error)}; check NEO4J_DATABASE"
+                f"Neo4j at {connection.uri} has no usable database {connection.database!r}: {one_line(error)}; "
+                "check NEO4J_DATABASE"
             ) from error
         except (DriverError, Neo4jError, OSError, ValueError) as error:
             raise PreflightError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -57,7 +57,7 @@ class LiveProgress(logging.Handler):
         self._start_rows = 0
         self._beside: dict[str, int] = {}
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> Self:
         """Start drawing."""
         self._bar.start()
         return self
@@ -73,7 +73,9 @@ class LiveProgress(logging.Handler):
             case "table.begun":
                 self._done = self._start_rows = known["rows_done"]
                 self._began = time.monotonic()
-                self._bar.update(self._task, description=known["table"], total=known["rows_total"], completed=self._done)
+                self._bar.update(
+                    self._task, description=known["table"], total=known["rows_total"], completed=self._done
+                )
             case "slice.written":
                 rows = sum(known[name] for name in ("written", "unchanged", "superseded", "dead_lettered"))
                 self._move(self._done + rows, known["dead_lettered"])
@@ -85,7 +87,9 @@ class LiveProgress(logging.Handler):
             case "texts.embedded":
                 self._note("embedded", known["embedded"])
             case "endpoint.waiting":
-                self._bar.update(self._task, beside=f"waiting for the endpoint ({known['reason']}, {known['seconds_left']} s left)")
+                self._bar.update(
+                    self._task, beside=f"waiting for the endpoint ({known['reason']}, {known['seconds_left']} s left)"
+                )
             case _:
                 pass
 

@@ -32,26 +32,25 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
     hashed = rows.withColumns(
         {
             "content_hash": _content_hash(table, model_id),
-            "rel_hash": _digest([end_key(table, p).alias(f"{r.type}.{p.name}") for r in table.relationships for p in r.end_key]),
-            "text_hash": text_hash(table),
+            "rel_hash": _digest(
+                [end_key(table, p).alias(f"{r.type}.{p.name}") for r in table.relationships for p in r.end_key]
+            ),
+            "text_hash": F.sha2(text(table), 256),  # of the exact text sent; null where there is none
         }
     )
     # Unsound rows have no key to meet under: each stands alone, spread by content so that a million null
     # keys do not end in one task.
-    alone = F.when(F.col(FAULT).isNotNull(), F.xxhash64(*[F.col(raw_column(table, c)).cast("string") for c in table.columns]))
+    alone = F.when(
+        F.col(FAULT).isNotNull(), F.xxhash64(*[F.col(raw_column(table, c)).cast("string") for c in table.columns])
+    )
     keys = [F.when(F.col(FAULT).isNull(), typed(table, p)) for p in table.key]
     newest_first = [F.col(raw_column(table, c)).desc_nulls_last() for c in table.order_by]
-    window = Window.partitionBy(*keys, alone).orderBy(*newest_first, F.col("content_hash").desc(), F.col("rel_hash").desc())
+    window = Window.partitionBy(*keys, alone).orderBy(
+        *newest_first, F.col("content_hash").desc(), F.col("rel_hash").desc()
+    )
     rank = F.row_number().over(window)
     state = F.when(F.col(FAULT).isNotNull(), UNSOUND).when(rank == 1, WINNER).otherwise(SUPERSEDED)
     return hashed.repartition(partitions, *keys, alone).withColumn(STATE, state)
-
-
-def text_hash(table: Table) -> Column:
-    """Give the sha-256 of the exact text sent, null where there is none."""
-    if table.embedding is None or table.embedding.text_column is None:
-        return F.lit(None).cast("string")
-    return F.sha2(text(table, table.embedding), 256)
 
 
 def _content_hash(table: Table, model_id: str) -> Column:

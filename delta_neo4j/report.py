@@ -168,7 +168,12 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
     lines = []
     for table in report.tables:
         account = table.account
-        lines.append((table.name, f"{account.rows_read:,} rows in {table.batches} micro-batches, up to version {table.source_version}"))
+        lines.append(
+            (
+                table.name,
+                f"{account.rows_read:,} rows in {table.batches} micro-batches, up to version {table.source_version}",
+            )
+        )
         for edge_type, terms in account.relationships.items():
             lines.append(("", f"{edge_type}: {_edges(terms)}"))
         if account.without_text:
@@ -176,16 +181,27 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
         if account.truncated:
             lines.append(("", f"{account.truncated:,} texts longer than the model reads"))
     embedding, writer = total.embedding, total.writer
+    origins = " + ".join(
+        f"{embedding[term]:,} {word}"
+        for term, word in (("cache_hits", "cached"), ("texts_embedded", "embedded"), ("texts_faulted", "faulted"))
+    )
+    texts = f"{embedding['texts']:,} distinct texts = {origins}, in {embedding['calls']:,} calls ({report.strategy})"
+    lines.append(("embedding", texts))
     lines.append(
-        ("embedding", f"{embedding['texts']:,} distinct texts = {embedding['cache_hits']:,} cached + {embedding['texts_embedded']:,} "
-         f"embedded + {embedding['texts_faulted']:,} faulted, in {embedding['calls']:,} calls ({report.strategy})")
-    )  # fmt: skip
-    lines.append(("writing", f"{writer['transactions']:,} transactions, {writer['retries']} retried, {writer['deadlocks']} deadlocks"))
+        (
+            "writing",
+            f"{writer['transactions']:,} transactions, {writer['retries']} retried, {writer['deadlocks']} deadlocks",
+        )
+    )
     seconds = report.summary()["seconds"]
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
     return lines
 
 
 def _edges(terms: dict[str, int]) -> str:
-    parts = [f"{terms[name]:,} {name.replace('_', '-')}" for name in ("written", "unchanged", "skipped", "dead_lettered", "removed") if terms[name]]
+    parts = [
+        f"{terms[name]:,} {name.replace('_', '-')}"
+        for name in ("written", "unchanged", "skipped", "dead_lettered", "removed")
+        if terms[name]
+    ]
     return f"{terms['expected']:,} expected = {' + '.join(parts) or '0'}"

@@ -64,7 +64,10 @@ def _constraint_fault(session: neo4j.Session, label: str, key: tuple[Property, .
         return f"the constraint on {label} cannot be made: {one_line(error)}"
     named = ", ".join(f"{', '.join(map(str, twin['key']))} ({twin['nodes']} nodes)" for twin in twins)
     columns = ", ".join(p.name for p in key)
-    return f"{label}({columns}) cannot be made unique, the graph holds duplicates: {named}; merge or remove them and run again"
+    return (
+        f"{label}({columns}) cannot be made unique, the graph holds duplicates: {named}; "
+        "merge or remove them and run again"
+    )
 
 
 def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedding) -> None:
@@ -88,8 +91,8 @@ def _check_config(row: dict[str, Any], label: str, embedding: Embedding) -> None
         held = config.get(name)
         if held is not None and str(held).lower() != str(value):
             raise PreflightError(
-                f"vector index {row['name']} on {label}.{embedding.property} has {name} = {held}, the mapping wants {value}; "
-                f"change the mapping, or drop the index (DROP INDEX {row['name']}) and run again"
+                f"vector index {row['name']} on {label}.{embedding.property} has {name} = {held}, the mapping "
+                f"wants {value}; change the mapping, or drop the index (DROP INDEX {row['name']}) and run again"
             )
 
 
@@ -97,9 +100,11 @@ def _await_online(session: neo4j.Session) -> None:
     # MERGE without an index online scans (10,000 rows took 248 s), so this is proved, not assumed.
     deadline = time.monotonic() + ONLINE_TIMEOUT
     session.run("CALL db.awaitIndexes($seconds)", seconds=int(ONLINE_TIMEOUT)).consume()
-    query = "SHOW INDEXES YIELD name, state, populationPercent WHERE state <> 'ONLINE' RETURN name, state, populationPercent"
+    query = "SHOW INDEXES YIELD name, state WHERE state <> 'ONLINE' RETURN name, state"
     waiting = session.run(query).data()
     failed = [row["name"] for row in waiting if row["state"] == "FAILED"]
     if failed or (waiting and time.monotonic() > deadline):
         names = ", ".join(failed or [row["name"] for row in waiting])
-        raise PreflightError(f"these indexes do not come online: {names}; see SHOW INDEXES, drop what failed and run again")
+        raise PreflightError(
+            f"these indexes do not come online: {names}; see SHOW INDEXES, drop what failed and run again"
+        )

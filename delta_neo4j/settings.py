@@ -42,7 +42,9 @@ class Neo4jSettings(_Values):
     def _known_scheme(cls, uri: str) -> str:
         parts = urlsplit(uri)
         if parts.scheme not in NEO4J_SCHEMES or not parts.hostname:
-            raise ValueError(f"a Neo4j address looks like neo4j+s://HOST; the scheme is one of {', '.join(NEO4J_SCHEMES)}")
+            raise ValueError(
+                f"a Neo4j address looks like neo4j+s://HOST; the scheme is one of {', '.join(NEO4J_SCHEMES)}"
+            )
         if parts.username or parts.password:
             raise ValueError("a Neo4j address carries no user name and password; give them on their own")
         return uri

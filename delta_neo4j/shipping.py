@@ -13,4 +13,4 @@ import delta_neo4j
 
 def travel_by_value() -> None:
     """Let everything of this package be pickled by value from now on; safe to call again."""
-    pyspark.cloudpickle.register_pickle_by_value(delta_neo4j)
+    pyspark.cloudpickle.register_pickle_by_value(delta_neo4j)  # type: ignore[no-untyped-call]

@@ -48,9 +48,11 @@ def end_key(table: Table, prop: Property) -> Column:
     return F.when(F.trim(value.cast("string")) != "", value)
 
 
-def text(table: Table, embedding: Embedding) -> Column:
+def text(table: Table) -> Column:
     """Give the exact text to embed, null where there is none."""
-    column = F.col(raw_column(table, embedding.text_column or ""))
+    if table.embedding is None or table.embedding.text_column is None:
+        return F.lit(None).cast("string")
+    column = F.col(raw_column(table, table.embedding.text_column))
     # Blank by any whitespace, not only spaces; the text itself is sent as it stands.
     return F.when(F.length(F.regexp_replace(column, r"\s+", "")) > 0, column)
 
@@ -77,7 +79,7 @@ def _rules(table: Table, schema: StructType) -> Iterator[tuple[str, Column, Colu
     embedding = table.embedding
     if embedding and embedding.text_column and embedding.blank_is_dead_letter:
         reason = F.lit(f"text column {embedding.text_column!r} is null or blank")
-        yield "text_missing", text(table, embedding).isNull(), reason
+        yield "text_missing", text(table).isNull(), reason
     if embedding and embedding.vector_column:
         yield from _vector_rules(table, embedding)
 

@@ -82,14 +82,23 @@ class NodePass(Pass):
             names = (*names, self.vector_name)
             properties.append(vectors(batch.column("vector")))
             _check_vectors(properties[-1], batch.column("has_vector").to_pylist())
-        fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w", "x"] + [f"e{i}" for i in range(len(self.edge_types))]
+        fixed = (
+            [f"k{i}" for i in range(self.key_width)]
+            + ["v", "h", "w", "x"]
+            + [f"e{i}" for i in range(len(self.edge_types))]
+        )
         columns = [values(batch.column(name)) for name in fixed]
-        maps = [dict(zip(names, row, strict=True)) for row in zip(*properties, strict=True)] if names else [{}] * len(batch)
+        maps = (
+            [dict(zip(names, row, strict=True)) for row in zip(*properties, strict=True)]
+            if names
+            else [{}] * len(batch)
+        )
         return Rows(
-            {**dict(zip(fixed, row, strict=True)), "p": bag} for row, bag in zip(zip(*columns, strict=True), maps, strict=True)
+            {**dict(zip(fixed, row, strict=True)), "p": bag}
+            for row, bag in zip(zip(*columns, strict=True), maps, strict=True)
         )
 
-    def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:
+    def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:  # noqa: ARG002
         """Count outcomes; edges are expected of rows that the graph now holds."""
         for record in records:
             task.counts[record["outcome"]] += record["rows"]
@@ -101,7 +110,7 @@ class NodePass(Pass):
                 task.counts[name] += record[name]
 
     def refused(self, task: _Task) -> None:
-        """A node that is refused makes its row a dead letter."""
+        """Count the row: a node that is refused makes it a dead letter."""
         task.counts["dead_lettered"] += 1
 
 
@@ -134,7 +143,7 @@ class RelationshipPass(Pass):
                     task.refuse(row, RefusedError("end_missing", f"no node has the key {_end(row)}"))
 
     def refused(self, task: _Task) -> None:
-        """A refused edge is a dead letter; its row stays written."""
+        """Count the edge; its row stays written."""
         task.counts["dead_lettered"] += 1
 
 
@@ -196,9 +205,15 @@ class _Task:
     def result(self, bookmarks: list[str]) -> pa.RecordBatch:
         effort = self.writer.effort
         counts = {**self.counts, **vars(effort)}
-        lines = [("count", {"counts": counts, "bookmarks": bookmarks}), *(("refused", refusal) for refusal in self.refusals)]
+        lines = [
+            ("count", {"counts": counts, "bookmarks": bookmarks}),
+            *(("refused", refusal) for refusal in self.refusals),
+        ]
         return pa.RecordBatch.from_arrays(
-            [pa.array([kind for kind, _ in lines]), pa.array([json.dumps(payload, default=str) for _, payload in lines])],
+            [
+                pa.array([kind for kind, _ in lines]),
+                pa.array([json.dumps(payload, default=str) for _, payload in lines]),
+            ],
             names=["kind", "payload"],
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from delta_neo4j.errors import ModelIdentityError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pyspark.sql import SparkSession
+
+Vector = npt.NDArray[np.float32]  # one vector, or one a row
 
 SAME_MODEL = 0.9999  # cosine; another CPU, batch size or runtime stays above, another model far below
 PROBES = (
@@ -32,7 +35,7 @@ class Embedded:
     """One text's answer: exactly one of `vector` (float32, 1-d) and `fault` is not None."""
 
     text: str
-    vector: np.ndarray | None
+    vector: Vector | None
     fault: str | None = None
 
 
@@ -65,7 +68,7 @@ def checked(answers: Iterable[Embedded], dimension: int) -> Iterator[Embedded]:
         yield answer if answer.vector is None else _checked(answer, answer.vector, dimension)
 
 
-def _checked(answer: Embedded, vector: np.ndarray, dimension: int) -> Embedded:
+def _checked(answer: Embedded, vector: Vector, dimension: int) -> Embedded:
     if vector.shape != (dimension,):
         raise ModelIdentityError(
             f"the model answers with {vector.size} values, the vector index wants {dimension}: "
@@ -78,7 +81,7 @@ def _checked(answer: Embedded, vector: np.ndarray, dimension: int) -> Embedded:
     return answer
 
 
-def probe(embedder: Embedder, spark: SparkSession, dimension: int) -> np.ndarray:
+def probe(embedder: Embedder, spark: SparkSession, dimension: int) -> Vector:
     """Embed the probe texts by the production path; shape (probes, dimension), float32."""
     answers = {a.text: a for a in checked(embedder.embed(spark, PROBES, Calls()), dimension)}
     faults = [a.fault for a in answers.values() if a.fault]
@@ -87,7 +90,7 @@ def probe(embedder: Embedder, spark: SparkSession, dimension: int) -> np.ndarray
     return np.stack([answers[text].vector for text in PROBES])  # type: ignore[misc]
 
 
-def lowest_cosine(one: np.ndarray, other: np.ndarray) -> float:
+def lowest_cosine(one: Vector, other: Vector) -> float:
     """Compare two sets of vectors row by row; the worst pair decides."""
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return float(((one * other).sum(axis=1) / norms).min())

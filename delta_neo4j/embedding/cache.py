@@ -34,7 +34,9 @@ class EmbeddingCache:
         """Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`."""
         wanted = rows.select("text_hash").where("text_hash IS NOT NULL").distinct()
         vectors = self._rows(rows.sparkSession).join(wanted, "text_hash", "left_semi")
-        one_each = vectors.groupBy("text_hash").agg(F.first("embedding").alias("vector"), F.first("tokens").alias("tokens"))
+        one_each = vectors.groupBy("text_hash").agg(
+            F.first("embedding").alias("vector"), F.first("tokens").alias("tokens")
+        )
         return rows.join(one_each, "text_hash", "left")
 
     def append(self, spark: SparkSession, rows: list[tuple[str, bytes, int | None]]) -> None:

@@ -22,7 +22,9 @@ def choose(graph: Graph, settings: EmbeddingSettings, workers: int) -> tuple[Emb
     if not with_text:
         return None, "the mapping has ready vectors" if origins else "the mapping has no text"
     if settings.embedder == "precomputed":
-        raise SettingsError("EMBEDDER is precomputed, but the mapping embeds a text: give `vector` (a column) instead of `text`")
+        raise SettingsError(
+            "EMBEDDER is precomputed, but the mapping embeds a text: give `vector` (a column) instead of `text`"
+        )
     if settings.embedder == "rest" or (settings.embedder == "auto" and settings.url):
         return _rest(settings), f"REST endpoint {settings.url}"
     if settings.embedder == "in_process" or importlib.util.find_spec("sentence_transformers"):
@@ -35,7 +37,9 @@ def choose(graph: Graph, settings: EmbeddingSettings, workers: int) -> tuple[Emb
 
 def _rest(settings: EmbeddingSettings) -> RestEmbedder:
     if not settings.url:
-        raise SettingsError("EMBEDDER is rest, but EMBEDDING_URL is not set; give the endpoint's whole /invocations address")
+        raise SettingsError(
+            "EMBEDDER is rest, but EMBEDDING_URL is not set; give the endpoint's whole /invocations address"
+        )
     token = settings.token.get_secret_value() if settings.token else None
     return RestEmbedder(settings.url, settings.endpoint, token, settings.wait_seconds)
 

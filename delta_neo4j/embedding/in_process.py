@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd  # noqa: TC002
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.functions import pandas_udf
 
 from delta_neo4j.embedding.base import Calls, Embedded, requests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Column, SparkSession
 
 TEXTS_PER_JOB = 4_096  # loading the model costs 0.4 s a task, as much as 200 texts
 CHARACTERS_PER_JOB = 8_000_000
@@ -51,7 +52,7 @@ class InProcessEmbedder:
             yield Embedded(text, model.encode(text))
 
 
-def _encoder(folder: str) -> F.UserDefinedFunctionLike:  # type: ignore[name-defined]
+def _encoder(folder: str) -> Callable[..., Column]:
     def encode(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         import pandas  # noqa: ICN001
 
@@ -60,7 +61,7 @@ def _encoder(folder: str) -> F.UserDefinedFunctionLike:  # type: ignore[name-def
             matrix = model.encode(batch.tolist(), show_progress_bar=False).astype("<f4")
             yield pandas.Series([vector.tobytes() for vector in matrix])
 
-    return F.pandas_udf(encode, "binary")
+    return pandas_udf(encode, "binary")  # type: ignore[call-overload,no-any-return]
 
 
 def _model(folder: str):  # type: ignore[no-untyped-def]  # noqa: ANN202  # torch's types are not ours to load

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from delta_neo4j.embedding.base import Vector  # noqa: TC001  # one name for one shape
+
 
 class UnreadableAnswerError(ValueError):
     """The answer is not one vector a text."""
 
 
-def vectors(answer: Any, texts: int) -> list[np.ndarray]:
+def vectors(answer: Any, texts: int) -> list[Vector]:
     """
     Read `texts` vectors (float32, 1-d) out of a decoded JSON answer.
 
@@ -32,7 +34,7 @@ def vectors(answer: Any, texts: int) -> list[np.ndarray]:
         raise UnreadableAnswerError(f"a vector holds something else than numbers: {error}") from error
 
 
-def _vector(row: Any) -> np.ndarray:
+def _vector(row: Any) -> Vector:
     if not isinstance(row, list) or not row:
         raise TypeError("not a list of numbers")
     # Servers print NaN as null or as a string; both become NaN here and a fault of that text alone.

@@ -183,7 +183,9 @@ def _raise_for(answer: requests.Response, embedder: RestEmbedder) -> None:
             "call it by its workspace URL (EMBEDDING_URL=https://WORKSPACE/serving-endpoints/NAME/invocations)"
         )
     if status in (401, 403):
-        raise SettingsError(f"endpoint {embedder.name} refused the token (HTTP {status}); set EMBEDDING_TOKEN to one with CAN QUERY")
+        raise SettingsError(
+            f"endpoint {embedder.name} refused the token (HTTP {status}); set EMBEDDING_TOKEN to one with CAN QUERY"
+        )
     if status == 404:  # noqa: PLR2004
         raise SettingsError(f"there is no endpoint at {embedder.url} (HTTP 404); check EMBEDDING_URL or --endpoint")
     if status in (429, 503, 504):

@@ -34,11 +34,18 @@ def embed_missing(step: LoadStep, winners: DataFrame) -> tuple[dict[str, int], d
 
     Gives the terms of the embedding equation, and the reason by text hash for texts that have no vector.
     """
-    texts = winners.where("text_hash IS NOT NULL").select("text_hash", text(step.table, step.table.embedding).alias("text"))  # type: ignore[arg-type]
+    texts = winners.where("text_hash IS NOT NULL").select("text_hash", text(step.table).alias("text"))
     distinct = step.cache.known(texts.dropDuplicates(["text_hash"]))
     counts = {row["known"]: row["count"] for row in distinct.groupBy("known").count().collect()}
     hits, missing = counts.get(True, 0), counts.get(False, 0)
-    tally = {"texts": hits + missing, "cache_hits": hits, "texts_embedded": 0, "texts_faulted": 0, "calls": 0, "retries": 0}
+    tally = {
+        "texts": hits + missing,
+        "cache_hits": hits,
+        "texts_embedded": 0,
+        "texts_faulted": 0,
+        "calls": 0,
+        "retries": 0,
+    }
     log.info("texts.found", extra={"table": step.table.name, "texts": hits + missing, "cache_hits": hits})
     if not missing:
         return tally, {}

@@ -27,7 +27,7 @@ def token_counter() -> TokenCounter | None:
         from delta_neo4j.model.weights import tokenizer
 
         return TokenCounter(tokenizer())
-    except Exception:
+    except Exception:  # noqa: BLE001
         # No tokenizers library, no weights package and no way to the hub: each with errors of its own,
         # and each means the same. The summary then says that truncation is unknown.
         return None

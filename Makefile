@@ -1,0 +1,64 @@
+# The verbs of the project. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.8
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+TEST_DATA ?= ../shared/data
+# Spark 4.0 starts on Java 17 to 21 only; the newest of a machine may be newer.
+SPARK_JAVA = $$($(BIN)/python -m dev spark-java)
+export TEST_DATA
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+$(INSTALLED): pyproject.toml constraints/main.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: set PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv==$(UV_VERSION); }
+	@echo "installing into .venv …"
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,weights,dev]"
+	@touch $@
+
+install: $(INSTALLED)
+
+up: install ## Start Neo4j and the model server (or use the ones configured)
+	@$(BIN)/python -m dev up
+
+down: install ## Stop what `up` started
+	@$(BIN)/python -m dev down
+
+status: install ## Show what runs
+	@$(BIN)/python -m dev status
+
+demo: up ## Load the sample tables, show the summary and a search
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m dev demo
+
+unit: install ## The fast tests, under 30 s
+	@$(BIN)/python -m pytest -q tests/unit
+
+test: install ## Every test, on both Neo4j lines
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m pytest -m "not deep" tests
+
+test-deep: install ## Long histories and the kill matrix
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m pytest -m deep tests
+
+check: install ## Lint, types, imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+bench-quick: install ## Benchmarks on few rows
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
+
+bench: install ## Benchmarks
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.write
+	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.memory
+
+constraints: ## Resolve the pins anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt
+
+.PHONY: help install up down status demo unit test test-deep check bench bench-quick constraints

@@ -1,0 +1,41 @@
+"""A proved connection to Neo4j for people: what the quick start's calls stand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from delta_neo4j.errors import LoaderError
+from delta_neo4j.plan import Connection
+from delta_neo4j.preflight import server_version
+from delta_neo4j.transactions import open_driver
+
+if TYPE_CHECKING:
+    import neo4j
+
+
+class GraphSession:
+    """A driver that was seen to work; closed once, refused afterwards."""
+
+    def __init__(self, uri: str, username: str, password: str) -> None:
+        connection = Connection(uri, username, password, retry_seconds=30.0)
+        try:
+            server_version(connection)
+        except LoaderError as error:
+            raise RuntimeError(f"Driver not initialized: {error}") from error
+        self._driver: neo4j.Driver | None = open_driver(connection)
+
+    def run(
+        self, query: str, parameters: dict[str, Any] | None, database: str | None, *, writing: bool
+    ) -> list[dict[str, Any]]:
+        """Run one query in a managed transaction and give its records as dictionaries."""
+        if self._driver is None:
+            raise RuntimeError("Driver not initialized: the connection was closed")
+        with self._driver.session(database=database) as session:
+            execute = session.execute_write if writing else session.execute_read
+            return execute(lambda transaction: transaction.run(query, parameters or {}).data())
+
+    def close(self) -> None:
+        """Close the driver; closing twice is harmless."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None

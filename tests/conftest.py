@@ -1,0 +1,63 @@
+"""What every test stands on: one Spark session, real Neo4j servers on free ports, real data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOCAL = ROOT / ".local"
+TEST_DATA = Path(os.environ.get("TEST_DATA", ROOT / ".." / "shared" / "data"))
+
+# Workers and subprocesses must use this environment, whatever `python3` comes first.
+os.environ["PYSPARK_PYTHON"] = sys.executable
+# Tests start their own servers: whatever the caller has configured is not for them to write to.
+for _name in list(os.environ):
+    if _name.startswith(("NEO4J_", "EMBEDDING_")) and _name != "NEO4J_JAVA_HOME":
+        del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    """One local session with Delta for the whole run; starting one costs ten seconds."""
+    from delta_neo4j.cli import local_session
+
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    session = local_session(spark__sql__warehouse__dir=str(warehouse))
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def test_data():
+    """Real data, which tests read where it stands."""
+    return TEST_DATA
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what this machine cannot run, in one line; with CI set that is a failure."""
+    missing = _missing()
+    lacking = [item for item in items if any(mark in item.keywords for mark in missing)]
+    if not lacking:
+        return
+    if os.environ.get("CI"):
+        raise pytest.UsageError(f"CI must run every test; missing: {'; '.join(missing.values())}")
+    items[:] = [item for item in items if item not in lacking]
+    config.hook.pytest_deselected(items=lacking)
+    sys.stderr.write(f"deselected {len(lacking)} tests: {'; '.join(missing.values())}\n")
+
+
+def _missing():
+    missing = {}
+    if not TEST_DATA.is_dir():
+        missing["needs_data"] = f"no folder {TEST_DATA} (set TEST_DATA)"
+    try:
+        from dev.java import find_java
+
+        find_java(21, None, os.environ.get("NEO4J_JAVA_HOME"))
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is one line to show
+        missing["calendar"] = str(error)
+    return missing

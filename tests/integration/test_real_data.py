@@ -1,0 +1,68 @@
+"""Real data, real model: the lab's removals and the FAA's narratives, each vector as MiniLM gives it."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from tests.support.endpoint import serving
+
+pytestmark = pytest.mark.needs_data
+
+
+def _csv(path):
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _delta(spark, path, rows):
+    names = list(rows[0])
+    schema = ", ".join(f"`{name}` STRING" for name in names)
+    # CSV has no null; an empty field is one, as Spark's own reader has it.
+    data = [tuple(row[name] or None for name in names) for row in rows]
+    frame = spark.createDataFrame(data, schema).repartition(4)
+    frame.write.format("delta").option("delta.columnMapping.mode", "name").save(str(path))
+
+
+def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads, test_data):
+    """60 removals, and the relationships of the two files, no more and no less."""
+    runs = loads(graph)
+    lab = test_data / "lab"
+    removals = _csv(lab / "nodes_removals.csv")
+    _delta(spark, runs.source, removals)
+    summary = runs.succeed()
+    assert summary["totals"]["outcomes"]["written"] == 60
+    assert graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 60
+    for name, start, kind in (
+        ("rels_component_removal.csv", "Component", "HAS_REMOVAL"),
+        ("rels_aircraft_removal.csv", "Aircraft", "HAS_REMOVAL_EVENT"),
+    ):
+        wanted = sorted((row[f":START_ID({start})"], row[":END_ID(RemovalEvent)"]) for row in _csv(lab / name))
+        query = f"MATCH (a:{start})-[:{kind}]->(b:RemovalEvent) RETURN a.{start.lower()}_id AS a, b.removal_id AS b"
+        assert sorted((row["a"], row["b"]) for row in graph.query(query)) == wanted
+    first = graph.query("MATCH (n:RemovalEvent {removal_id: 'RE0001'}) RETURN properties(n) AS p")[0]["p"]
+    assert (first["flight_hours_at_removal"], first["shop_visit_required"]) == (8450, True)
+
+
+def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, graph, loads, test_data, model_url, minilm):
+    """2,748 reports; every vector is MiniLM's own; each distinct narrative is asked for once."""
+    runs = loads(graph, mapping="maintenance_events", write_partitions=2)
+    events = _csv(test_data / "faa" / "maintenance_events.csv")
+    _delta(spark, runs.source, events)
+    with serving(forward=model_url) as counted:
+        runs.url = counted.url
+        summary = runs.succeed()
+    distinct = {row["narrative"] for row in events if row["narrative"].strip()}
+    assert summary["totals"]["outcomes"]["written"] == len(events) == 2748
+    assert summary["embedding"]["texts_embedded"] == len(distinct) == 2742
+    assert sorted(text for text in counted.texts if text in distinct) == sorted(distinct)
+    found = {
+        row["id"]: row["v"]
+        for row in graph.query("MATCH (n:MaintenanceEvent) RETURN n.event_id AS id, n.embedding AS v")
+    }
+    true = minilm.encode([row["narrative"] for row in events], batch_size=64, show_progress_bar=False)
+    stored = np.array([found[row["event_id"]] for row in events], dtype=np.float32)
+    cosine = (true * stored).sum(axis=1) / (np.linalg.norm(true, axis=1) * np.linalg.norm(stored, axis=1))
+    assert cosine.min() >= 0.9999

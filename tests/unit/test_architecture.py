@@ -1,0 +1,177 @@
+"""The structure is a test: who may import whom, who may know the environment, how large a file may grow."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "delta_neo4j"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+FIXED = ["removals_spark_loader.py", "load_utils.py", "neo4j_connection.py", "model_setup.py"]
+
+# Each module and the modules of the package that it may import at run time; a layer sees only what is below.
+ALLOWED = {
+    "__init__": set(),
+    "errors": set(),
+    "identifiers": {"errors"},
+    "plan": set(),
+    "mapping": {"plan", "errors", "identifiers"},
+    "settings": {"plan"},
+    "config": {"settings", "errors"},
+    "source": {"errors", "identifiers"},
+    "validation": {"errors", "source"},
+    "ranking": {"source", "validation"},
+    "staging": {"ranking", "validation"},
+    "state": {"identifiers", "source"},
+    "checkpoint": {"errors"},
+    "cypher": {"identifiers"},
+    "rows": set(),
+    "transactions": {"errors"},
+    "writer": {"cypher", "errors", "rows", "transactions"},
+    "ledger": {"errors"},
+    "dead_letters": {"errors", "source", "validation"},
+    "model": set(),
+    "model.weights": {"errors"},
+    "model.served": {"model.weights"},
+    "model.registry": {"errors", "model.served", "model.weights"},
+    "embedding": set(),
+    "embedding.base": {"errors"},
+    "embedding.responses": {"embedding.base"},
+    "embedding.rest": {"embedding.base", "embedding.responses", "errors"},
+    "embedding.in_process": {"embedding.base"},
+    "embedding.cache": set(),
+    "embedding.tokens": {"model.weights"},
+    "embedding.texts": {"embedding.base", "embedding.tokens", "validation"},
+    "embedding.choose": {"embedding.in_process", "embedding.rest", "errors", "model.weights"},
+    "models": {"embedding.base", "errors"},
+    "schema": {"cypher", "errors", "transactions"},
+    "graph_rows": {"cypher", "embedding.tokens", "source", "validation", "writer"},
+    "pipeline": {
+        "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging", "validation",
+    },
+    "preflight": {
+        "embedding.base", "embedding.choose", "errors", "models", "schema", "source", "transactions", "validation",
+    },
+    "shipping": {""},
+    "report": {"ledger"},
+    "load": {
+        "checkpoint", "embedding.cache", "errors", "ledger", "mapping", "pipeline", "preflight", "report", "shipping",
+        "source", "state",
+    },
+    "graph": {"errors", "plan", "preflight", "transactions"},
+    "search": {"embedding.base", "errors", "identifiers"},
+    "progress": set(),
+    "cli": {
+        "", "config", "embedding.choose", "errors", "load", "mapping", "progress", "report", "search", "transactions",
+    },
+}  # fmt: skip
+
+
+def _name(path):
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path):
+    """Yield the package's modules that a file imports outside `if TYPE_CHECKING`."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (ROOT / (whole.replace(".", "/") + ".py")).exists() or (ROOT / whole.replace(".", "/")).is_dir()
+                yield whole if is_module else node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_imports_only_what_its_layer_allows(path):
+    """No module reaches up or sideways: the table of allowed imports is the architecture."""
+    inside = {name.removeprefix("delta_neo4j").lstrip(".") for name in _imports(path) if name.startswith("delta_neo4j")}
+    assert inside <= ALLOWED[_name(path)], f"{_name(path)} imports {inside - ALLOWED[_name(path)]}"
+
+
+def test_the_allowed_imports_have_no_cycle():
+    """Following allowed imports never leads back."""
+
+    def reach(name, seen):
+        for below in ALLOWED.get(name, ()):
+            assert below not in seen, f"{' → '.join([*seen, below])} is a cycle"
+            reach(below, [*seen, below])
+
+    for name in ALLOWED:
+        reach(name, [name])
+
+
+FORBIDDEN = {
+    r"\bos\.environ\b|\bgetenv\b": "the environment",
+    r"\bdbutils\b": "dbutils",
+    r"(?<![\w.])print\(": "print",
+    r"\b__file__\b": "__file__",
+}
+NOWHERE = {
+    r"\.(cache|persist|unpersist)\(\)": "caching a frame",
+    r"\.rdd\b": "an RDD",
+    r"\bsparkContext\b": "the Spark context",
+    r"\bDeltaTable\b": "the Python DeltaTable API",
+}
+
+
+def _code(path):
+    """Give a file's text without comments and docstrings."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+            node.body[0].value.value = ""
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_only_config_and_cli_know_the_environment(path):
+    """Everything else takes values, and nothing uses what Connect or serverless does not have."""
+    rules = dict(NOWHERE) if _name(path) in {"config", "cli"} else NOWHERE | FORBIDDEN
+    found = [what for pattern, what in rules.items() if re.search(pattern, _code(path))]
+    assert not found, f"{_name(path)} uses {', '.join(found)}"
+
+
+@pytest.mark.parametrize("path", [*MODULES, *(ROOT / name for name in FIXED)], ids=str)
+def test_files_and_functions_fit_a_screen(path):
+    """A file has at most 300 lines and a function at most 40; no module begins like a notebook."""
+    text = path.read_text()
+    assert text.count("\n") <= 300
+    assert not text.startswith("# Databricks notebook source")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            assert length <= 40, f"{node.name} has {length} lines"
+
+
+def test_help_needs_no_pyspark():
+    """`delta-neo4j --help` works where only the wheel's own dependencies are installed."""
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pyspark', 'delta', 'pyarrow', 'numpy', 'pandas', 'mlflow', 'torch'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from delta_neo4j.cli import main\n"
+        "main(['load', '--help'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--reset-checkpoint" in done.stdout
