@@ -59,7 +59,8 @@ def upsert_nodes(table: Table) -> str:
     """
     Build the guarded MERGE of nodes.
 
-    Parameters: `$owner`, `$source`, `$rows` of {k0…: key, p: other properties, v: version, h: content hash,
+    Parameters: `$owner`, `$source`, `$rows` of {k0…: key, p: plain properties, s0…, n0…: seconds and nanoseconds
+    of the temporal properties, v: version, h: content hash,
     w: 1 without a vector, x: 1 with a truncated text (null: unknown), e0…: 1 where the row has that
     relationship}. A row applies when its version is not lower than the node's, or the node's is of another
     source. Returns (outcome, rows, without_text, truncated, length_unknown, e0…) with outcomes written,
@@ -77,11 +78,28 @@ WITH n, row, CASE
   WHEN n._dn_hash = row.h THEN 'unchanged'
   ELSE 'written' END AS outcome
 FOREACH (_ IN CASE outcome WHEN 'written' THEN [1] ELSE [] END |
-  SET n += row.p, n._dn_hash = row.h, n._dn_version = row.v{labels})
+  SET n += row.p{_temporals(table)}, n._dn_hash = row.h, n._dn_version = row.v{labels})
 FOREACH (_ IN CASE WHEN outcome = 'unchanged' AND n._dn_version <> row.v THEN [1] ELSE [] END |
   SET n._dn_version = row.v)
 RETURN outcome, count(*) AS rows, sum(row.w) AS without_text,
   sum(row.x) AS truncated, count(*) - count(row.x) AS length_unknown{edges}"""
+
+
+_TEMPORAL = {"date": "date", "datetime": "datetime", "local_datetime": "localdatetime"}
+
+
+def is_temporal(prop: Property) -> bool:
+    """Tell whether a property travels as seconds and nanoseconds."""
+    return prop.type in _TEMPORAL
+
+
+def _temporals(table: Table) -> str:
+    text = ""
+    for i, prop in enumerate(filter(is_temporal, table.properties)):
+        moment = f"datetime({{epochSeconds: row.s{i}, nanosecond: row.n{i}}})"
+        built = moment if prop.type == "datetime" else f"{_TEMPORAL[prop.type]}({moment})"
+        text += f",\n  n.{quoted(prop.name)} = CASE WHEN row.s{i} IS NULL THEN null ELSE {built} END"
+    return text
 
 
 def merge_relationships(table: Table, position: int) -> str:

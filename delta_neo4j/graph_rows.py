@@ -56,7 +56,8 @@ class GraphWriter:
             key_width=len(table.key),
             batch_rows=min(NODE_ROWS, step.batch_size),
             refusals_allowed=self.refusals_allowed,
-            names=tuple(p.name for p in table.properties),
+            names=tuple(p.name for p in table.properties if not cypher.is_temporal(p)),
+            temporals=sum(map(cypher.is_temporal, table.properties)),
             vector_name=table.embedding.property if table.embedding else None,
             edge_types=tuple(r.type for r in table.relationships),
         )
@@ -89,7 +90,9 @@ class GraphWriter:
 
     def _node_columns(self, rows: DataFrame) -> DataFrame:
         table = self.step.table
-        columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(table.properties)]
+        plain = [p for p in table.properties if not cypher.is_temporal(p)]
+        columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
+        columns += [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(cypher.is_temporal, table.properties))]
         without, cut = F.lit(0), F.lit(0)
         if table.embedding and table.embedding.text_column:
             rows = self.step.cache.attach(rows)

@@ -51,12 +51,47 @@ def _timestamps(column: pa.Array) -> list[Any]:
     return [moment.replace(tzinfo=dt.UTC) if zoned and moment else moment for moment in moments]
 
 
-def vectors(column: pa.Array) -> list[list[float] | None]:
-    """Convert vectors, as float32 bytes or as lists of numbers, to lists of floats; null stays None."""
-    present = column.drop_null()
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        flat = np.frombuffer(b"".join(present.to_pylist()), dtype="<f4")
+def epochs(column: pa.Array) -> tuple[list[int | None], list[int | None]]:
+    """
+    Convert dates and timestamps to (seconds since 1970, nanoseconds above them); null stays None.
+
+    The driver spends 30-50 µs on a Python datetime, more than on a vector; the statement builds the temporal
+    value from two integers instead, exact to the microsecond.
+    """
+    unit = pa.date32() if pa.types.is_date(column.type) else pa.timestamp("us", column.type.tz)
+    days_or_micros = column.cast(unit).view(pa.int32() if unit == pa.date32() else pa.int64())
+    numbers = np.asarray(days_or_micros.fill_null(0), dtype=np.int64)
+    if unit == pa.date32():
+        seconds, nanoseconds = numbers * 86_400, numbers * 0
     else:
-        flat = present.flatten().to_numpy(zero_copy_only=False)
+        seconds, micros = np.divmod(numbers, 1_000_000)
+        nanoseconds = micros * 1_000
+    pairs = (seconds.tolist(), nanoseconds.tolist())
+    if not column.null_count:
+        return pairs
+    valid = column.is_valid().to_pylist()
+    kept = [[number if ok else None for number, ok in zip(part, valid, strict=True)] for part in pairs]
+    return kept[0], kept[1]
+
+
+def vectors(column: pa.Array) -> list[list[float] | None]:
+    """
+    Convert vectors, as float32 bytes or as lists of numbers, to lists of floats; null stays None.
+
+    Rows with the same bytes share one list: fifty texts over a thousand rows are fifty conversions.
+    """
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return _listed(column)
+    packed = column.to_pylist()
+    distinct = [value for value in dict.fromkeys(packed) if value is not None]
+    flat = np.frombuffer(b"".join(distinct), dtype="<f4")
+    unpacked = flat.reshape(len(distinct), -1).tolist() if distinct else []
+    found = dict(zip(distinct, unpacked, strict=True))
+    return [found.get(value) for value in packed]
+
+
+def _listed(column: pa.Array) -> list[list[float] | None]:
+    present = column.drop_null()
+    flat = present.flatten().to_numpy(zero_copy_only=False)
     found = iter(flat.reshape(len(present), -1).tolist() if len(present) else ())
     return [next(found) if valid else None for valid in column.is_valid().to_pylist()]

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from delta_neo4j.cypher import OWNER
 from delta_neo4j.errors import BalanceError, DeadLetterGateError, travelling
-from delta_neo4j.rows import Rows, values, vectors
+from delta_neo4j.rows import Rows, epochs, values, vectors
 from delta_neo4j.transactions import RefusedError, TooLargeError, Writer, open_driver
 
 if TYPE_CHECKING:
@@ -68,26 +68,27 @@ class Pass:
 
 @dataclass(frozen=True)
 class NodePass(Pass):
-    """Upserts nodes; columns k0…, p0…, vector, v, h, w, x, e0… (as `cypher.upsert_nodes` wants them)."""
+    """Upserts nodes; columns k0…, p0…, d0…, vector, v, h, w, x, e0… (as `cypher.upsert_nodes` wants them)."""
 
     names: tuple[str, ...] = ()
+    temporals: int = 0
     vector_name: str | None = None
     edge_types: tuple[str, ...] = ()
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
-        """Build {k0…, p, v, h, w, x, e0…} for each row."""
+        """Build {k0…, p, v, h, w, x, e0…, s0…, n0…} for each row."""
         properties = [values(batch.column(f"p{i}")) for i in range(len(self.names))]
         names = self.names
         if self.vector_name:
             names = (*names, self.vector_name)
             properties.append(vectors(batch.column("vector")))
             _check_vectors(properties[-1], batch.column("has_vector").to_pylist())
-        fixed = (
-            [f"k{i}" for i in range(self.key_width)]
-            + ["v", "h", "w", "x"]
-            + [f"e{i}" for i in range(len(self.edge_types))]
-        )
+        fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w", "x"]
+        fixed += [f"e{i}" for i in range(len(self.edge_types))]
         columns = [values(batch.column(name)) for name in fixed]
+        for i in range(self.temporals):
+            fixed += [f"s{i}", f"n{i}"]
+            columns += epochs(batch.column(f"d{i}"))
         maps = (
             [dict(zip(names, row, strict=True)) for row in zip(*properties, strict=True)]
             if names

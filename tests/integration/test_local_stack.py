@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from neo4j.exceptions import AuthError
 
 from dev.neo4j_install import CALENDAR_VERSION, DEFAULT_VERSION, install
 from dev.neo4j_server import Neo4jServer
-from dev.processes import ServerProcess, StackError, free_port
+from dev.processes import ServerProcess, StackError, free_port, has_ended
 
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / ".local" / "neo4j" / "lib"
@@ -65,7 +64,7 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A repository whose stack is up."""
+    """Bring up the stack of a repository of its own."""
     repository = Repository(tmp_path_factory.mktemp("repository"))
     done = repository.dev("up")
     try:
@@ -77,7 +76,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture
 def server(request, tmp_path):
-    """A Neo4j of the version asked for, not started; whatever the test leaves running is stopped."""
+    """Give a Neo4j of the version asked for, not started; stop what the test leaves running."""
     calendar = request.param == CALENDAR_VERSION
     server = Neo4jServer(
         home=tmp_path / "neo4j",
@@ -127,22 +126,11 @@ def test_a_server_keeps_its_data_when_killed_and_refuses_other_passwords(server)
 
 
 @pytest.mark.parametrize("server", [DEFAULT_VERSION], indirect=True)
-def test_a_password_that_is_not_the_datas_is_one_clear_line(server):
-    """A server whose data was made with another password says so at once, and what to do."""
-    with server:
-        pass
-    server.password = "not-the-one-of-before"
-    server.start()
-    with pytest.raises(StackError, match="refuses the password kept for it: put back the one"):
-        server.wait_ready()
-
-
-@pytest.mark.parametrize("server", [DEFAULT_VERSION], indirect=True)
 def test_a_server_that_dies_while_starting_is_noticed_at_once(server):
     """A server that ends instead of answering raises with its last words, long before the time is up."""
     server.pagecache = "nonsense"
     server.start()
-    with pytest.raises(StackError, match="ended while starting, its last words in .* are: .*nonsense"):
+    with pytest.raises(StackError, match=r"ended while starting, its last words in .* are: .*nonsense"):
         server.wait_ready(timeout=60)
 
 
@@ -202,6 +190,19 @@ def test_up_writes_services_that_work(repository):
     assert len(answer.json()["predictions"][0]) == 384
 
 
+def test_a_password_that_is_not_the_datas_is_one_clear_line(repository):
+    """Whoever holds another password than the data was made with is told so at once, and what to do."""
+    server = Neo4jServer(
+        home=repository.root / ".local" / "neo4j" / "5.26",
+        version=DEFAULT_VERSION,
+        password="not-the-one-of-before",
+        bolt_port=int(repository.ports["NEO4J_BOLT_PORT"]),
+        lib_root=LIB,
+    )
+    with pytest.raises(StackError, match="refuses the password kept for it: put back the one"):
+        server.wait_ready()
+
+
 def test_up_again_changes_nothing(repository):
     """A second `up` keeps processes, password and ports, also when they are not repeated."""
     before = repository.pids, repository.services
@@ -243,7 +244,7 @@ def test_services_of_the_caller_are_used_and_nothing_is_started(repository, tmp_
         "EMBEDDING_URL": theirs["EMBEDDING_URL"],
     }
     assert other.dev("status", **theirs).returncode == 0
-    assert other.dev("status", **theirs, NEO4J_HOST="", EMBEDDING_URL="http://127.0.0.1:1/x").returncode == 1
+    assert other.dev("status", **theirs | {"EMBEDDING_URL": "http://127.0.0.1:1/x"}).returncode == 1
 
 
 def test_outside_the_project_it_refuses(repository, tmp_path):
@@ -266,5 +267,5 @@ def test_down_ends_every_process(repository):
     family += [child for process in family for child in process.children(recursive=True)]
     assert len(family) >= 3  # Neo4j, MLflow, and the server MLflow starts
     assert repository.dev("down").returncode == 0
-    assert not [process for process in family if process.is_running()]
+    assert all(has_ended(process) for process in family)
     assert repository.dev("status").returncode == 1

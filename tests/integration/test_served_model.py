@@ -7,13 +7,14 @@ import sys
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import requests
 
 from delta_neo4j.model import registry
 from delta_neo4j.model.weights import ModelError, minilm_folder
 from dev.model_server import ModelServer
-from dev.processes import free_port
+from dev.processes import free_port, has_ended
 
 NAME = "airline_test.ml.minilm_l6_v2_embedder"
 TEXTS = ["ENGINE OIL PRESSURE LOW", "", "燃油泵故障 🛠️", "hydraulic pump leaking " * 200, "tire worn"]
@@ -21,7 +22,7 @@ TEXTS = ["ENGINE OIL PRESSURE LOW", "", "燃油泵故障 🛠️", "hydraulic pu
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
-    """The store's address and the URI of the model logged in it."""
+    """Log the model once; give the store's address and the model's URI."""
     store = tmp_path_factory.mktemp("mlflow")
     tracking = f"sqlite:///{store / 'mlflow.db'}"
     return tracking, registry.log_model(tracking, "/Shared/test", store / "artifacts")
@@ -29,7 +30,7 @@ def logged(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(logged, tmp_path_factory):
-    """The registered model behind HTTP."""
+    """Register the model and serve it over HTTP."""
     tracking, uri = logged
     assert registry.register(uri, NAME) == "1"
     server = ModelServer(
@@ -44,7 +45,7 @@ def served(logged, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected():
-    """What the official weights answer through sentence-transformers."""
+    """Ask the official weights through sentence-transformers."""
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(minilm_folder())).encode(TEXTS)
@@ -148,12 +149,11 @@ def test_many_clients_at_once_get_their_own_vectors(served, expected):
 
 def test_a_killed_model_server_leaves_no_process(logged, tmp_path):
     """A kill ends the workers too, and frees the port."""
-    import psutil
-
     server = ModelServer(model=logged[1], port=free_port(), home=tmp_path, tracking_uri=logged[0])
     server.start()
     server.wait_ready()
-    family = [psutil.Process(server._process.pid), *psutil.Process(server._process.pid).children(recursive=True)]
+    leader = psutil.Process(server._process.pid)
+    family = [leader, *leader.children(recursive=True)]
     server.kill()
-    assert not [process for process in family if process.is_running()]
+    assert all(has_ended(process) for process in family)
     server.check()

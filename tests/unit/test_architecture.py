@@ -94,7 +94,9 @@ def _imports(path):
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                is_module = (ROOT / (whole.replace(".", "/") + ".py")).exists() or (ROOT / whole.replace(".", "/")).is_dir()
+                is_module = (ROOT / (whole.replace(".", "/") + ".py")).exists() or (
+                    ROOT / whole.replace(".", "/")
+                ).is_dir()
                 yield whole if is_module else node.module
 
 

@@ -1,0 +1,260 @@
+"""The ceiling: how fast the bare driver fills this Neo4j, without delta-neo4j.
+
+What a Neo4j engineer writes by hand, knowing all that is known: constraints and vector index ONLINE first;
+`UNWIND … MERGE … SET +=` through the Rust-packed driver, a few processes at once, the rows in a list that
+costs nothing to format; then the two relationships, each hub in one process only, so none waits for another.
+
+The clock starts with the rows in the memory of every process as Arrow, the connections open. Reading Parquet
+is therefore not counted; making Python values of Arrow is, as every Python writer must. A ceiling has
+no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from neo4j import Driver, ManagedTransaction
+
+    from benchmarks.target import Target
+
+TEXT, KEY = "RMV_REA_TX", "removal_id"
+DATES = ("removal_date", "installation_date")
+# Dates travel as milliseconds: packing one Python datetime costs the client about 30 µs, all the rest of a
+# row, vector included, 25 µs.
+WRITE_NODES = (
+    "UNWIND $rows AS row MERGE (n:RemovalEvent {removal_id: row.id}) SET n += row.p, "
+    "n.removal_date = localdatetime(datetime({epochMillis: row.removal_date})), "
+    "n.installation_date = localdatetime(datetime({epochMillis: row.installation_date}))"
+)
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A relationship from a hub node, found or made by the value of `column`, to the removal."""
+
+    label: str
+    column: str
+    relationship: str
+
+    @property
+    def statement(self) -> str:
+        """Cypher that merges hub and relationship for each of $rows (`hub`, `id`)."""
+        return (
+            "UNWIND $rows AS row MATCH (n:RemovalEvent {removal_id: row.id}) "
+            f"MERGE (hub:{self.label} {{{self.column}: row.hub}}) MERGE (hub)-[:{self.relationship}]->(n)"
+        )
+
+
+HUBS = (Hub("Component", "component_id", "HAS_REMOVAL"), Hub("Aircraft", "aircraft_id", "HAS_REMOVAL_EVENT"))
+
+
+@dataclass(frozen=True)
+class CeilingResult:
+    """One pass: seconds of wall clock for the nodes with their vectors and for both relationships."""
+
+    rows: int
+    node_seconds: float
+    relationship_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first row sent to the last transaction committed."""
+        return self.node_seconds + self.relationship_seconds
+
+    @property
+    def rows_per_second(self) -> float:
+        """Removals a second, nodes and relationships together."""
+        return self.rows / self.seconds
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one process is told: which share of the rows, and where they go."""
+
+    target: Target
+    removals: Path
+    vectors: Path
+    batch: int
+    relationship_batch: int
+    processes: int
+    share: int
+
+
+class _Rows(list[dict[str, Any]]):
+    """Rows as a parameter. The driver formats every parameter for a debug line, on or off: keep it short."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+
+def run_ceiling(
+    target: Target,
+    removals: Path,
+    vectors: Path,
+    *,
+    processes: int = 2,
+    batch: int = 1_000,
+    relationship_batch: int = 2_000,
+) -> CeilingResult:
+    """Load the rows of `benchmarks.rows` into an empty graph; `batch` sizes are rows a transaction.
+
+    Makes the schema first. A process that fails raises here what it raised there, as RuntimeError.
+    """
+    with target.driver() as driver:
+        create_schema(driver, target.database)
+    jobs = [_Job(target, removals, vectors, batch, relationship_batch, processes, share) for share in range(processes)]
+    workers = [_Worker(job) for job in jobs]
+    try:
+        rows = sum(worker.answer() for worker in workers)
+        times = [time.perf_counter()]
+        for phase in ("nodes", *range(len(HUBS))):
+            for worker in workers:
+                worker.ask(phase)
+            for worker in workers:
+                worker.answer()
+            times.append(time.perf_counter())
+    finally:
+        for worker in workers:
+            worker.stop()
+    return CeilingResult(rows, times[1] - times[0], times[-1] - times[1])
+
+
+def create_schema(driver: Driver, database: str, *, dimension: int = 384) -> None:
+    """Create the three key constraints and the vector index, and wait until all are ONLINE."""
+    keys = [("RemovalEvent", KEY), *((hub.label, hub.column) for hub in HUBS)]
+    for label, key in keys:
+        driver.execute_query(
+            f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE", database_=database
+        )
+    driver.execute_query(
+        "CREATE VECTOR INDEX removal_embedding IF NOT EXISTS FOR (n:RemovalEvent) ON n.embedding OPTIONS "
+        f"{{indexConfig: {{`vector.dimensions`: {dimension}, `vector.similarity_function`: 'cosine'}}}}",
+        database_=database,
+    )
+    driver.execute_query("CALL db.awaitIndexes(300)", database_=database)
+
+
+class _Worker:
+    """The parent's end of one process: ask for a phase, wait for the answer."""
+
+    def __init__(self, job: _Job) -> None:
+        # Spawned, not forked: the parent may hold a JVM, threads and a driver.
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(job, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, phase: str | int) -> None:
+        self._connection.send(phase)
+
+    def answer(self) -> int:
+        """Return the rows that the process answers for; raise RuntimeError with its error or its end."""
+        try:
+            reply = self._connection.recv()
+        except EOFError as end:
+            self._process.join()
+            raise RuntimeError(f"a writer process ended with code {self._process.exitcode}") from end
+        if isinstance(reply, int):
+            return reply
+        raise RuntimeError(reply)
+
+    def stop(self) -> None:
+        self._connection.close()
+        self._process.join(timeout=10)
+        if self._process.is_alive():
+            self._process.kill()
+
+
+def _serve(job: _Job, connection: Connection) -> None:
+    """Load the share, say how many rows it has, then write what is asked for until the parent hangs up."""
+    target = job.target
+    try:
+        share = _Share(job)
+        with target.driver() as driver, driver.session(database=target.database) as session:
+            session.run("RETURN 1").consume()
+            connection.send(share.count)
+            while True:
+                phase = connection.recv()
+                statement = WRITE_NODES if phase == "nodes" else HUBS[phase].statement
+                for rows in share.nodes() if phase == "nodes" else share.relationships(phase):
+                    session.execute_write(_write, statement, rows)
+                connection.send(share.count)
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001 - handed to the parent, who raises it
+        connection.send(f"{type(error).__name__}: {error}")
+
+
+def _write(transaction: ManagedTransaction, statement: str, rows: _Rows) -> None:
+    transaction.run(statement, rows=rows).consume()
+
+
+class _Share:
+    """One process's rows in memory: a run of removals as Arrow, the vectors as one matrix."""
+
+    def __init__(self, job: _Job) -> None:
+        table = pq.read_table(job.removals).combine_chunks()
+        vectors = pq.read_table(job.vectors)
+        self._batch, self._relationship_batch = job.batch, job.relationship_batch
+        self._vectors = vectors["embedding"].combine_chunks().values.to_numpy().reshape(len(vectors), -1)
+        for name in DATES:
+            millis = table[name].cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+            table = table.set_column(table.column_names.index(name), name, millis)
+        first, last = (len(table) * number // job.processes for number in (job.share, job.share + 1))
+        self._nodes = table.slice(first, last - first)
+        self._vector_of = pc.index_in(self._nodes[TEXT], value_set=vectors["text"]).to_numpy()
+        self._ends = [_hub_share(table, hub, job) for hub in HUBS]
+        self.count = last - first
+
+    def nodes(self) -> Iterator[_Rows]:
+        names = [name for name in self._nodes.column_names if name not in {KEY, *DATES}]
+        for start in range(0, self.count, self._batch):
+            part = self._nodes.slice(start, self._batch)
+            # Each vector of the batch becomes Python floats once, however many rows share it.
+            distinct, places = np.unique(self._vector_of[start : start + self._batch], return_inverse=True)
+            lists = self._vectors[distinct].tolist()
+            heads = zip(*(_values(part[name]) for name in (KEY, *DATES)), places.tolist(), strict=True)
+            properties = zip(*(_values(part[name]) for name in names), strict=True)
+            yield _Rows(
+                {
+                    "id": key,
+                    "removal_date": removed,
+                    "installation_date": installed,
+                    "p": dict(zip(names, values, strict=True), embedding=lists[place]),
+                }
+                for (key, removed, installed, place), values in zip(heads, properties, strict=True)
+            )
+
+    def relationships(self, hub: int) -> Iterator[_Rows]:
+        ends = self._ends[hub]
+        for start in range(0, len(ends), self._relationship_batch):
+            part = ends.slice(start, self._relationship_batch)
+            pairs = zip(_values(part["hub"]), _values(part["id"]), strict=True)
+            yield _Rows({"hub": end, "id": key} for end, key in pairs)
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return Python values, by way of numpy: three times as fast as `to_pylist`. The sample has no nulls."""
+    values: list[Any] = column.to_numpy().tolist()
+    return values
+
+
+def _hub_share(table: pa.Table, hub: Hub, job: _Job) -> pa.Table:
+    """Return `hub` and `id` of the rows whose hub belongs to this process, a hub's rows together."""
+    codes = table[hub.column].combine_chunks().dictionary_encode().indices.to_numpy()
+    ends = pa.table({"hub": table[hub.column], "id": table[KEY]})
+    return ends.filter(pa.array(codes % job.processes == job.share)).sort_by("hub")

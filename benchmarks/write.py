@@ -1,0 +1,116 @@
+"""Writing removals with their vectors into Neo4j: `python -m benchmarks.write --rows 100000 --json`.
+
+Every round gives each writer of WRITERS the same rows and an empty graph, one writer after the other, so
+that what disturbs the machine disturbs all.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmarks.ceiling import run_ceiling
+from benchmarks.results import Round, versions, warm_rates, write_result
+from benchmarks.rows import BenchmarkRows, prepare_rows
+from benchmarks.target import Target, clear_graph
+from dev.neo4j_install import full_version
+from dev.neo4j_server import USER, Neo4jServer
+from dev.processes import free_port
+from delta_neo4j.cli import local_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PASSWORD = "only-for-this-run"  # noqa: S105 - a server of our own on the loopback
+JARS = Path(__file__).parents[1] / ".local" / "neo4j" / "lib"  # those of `make up`
+
+
+def _ceiling(target: Target, rows: BenchmarkRows) -> dict[str, float]:
+    result = run_ceiling(target, rows.removals, rows.vectors)
+    return {
+        "seconds": round(result.seconds, 2),
+        "rows_per_second": round(result.rows_per_second, 1),
+        "node_seconds": round(result.node_seconds, 2),
+        "relationship_seconds": round(result.relationship_seconds, 2),
+    }
+
+
+# Each writes all rows into an empty graph and returns at least seconds and rows_per_second.
+WRITERS: Mapping[str, Callable[[Target, BenchmarkRows], dict[str, float]]] = {"ceiling": _ceiling}
+
+
+def run_round(target: Target, rows: BenchmarkRows) -> Round:
+    """Give every writer an empty graph once; raise RuntimeError if one leaves nodes out."""
+    measured = {}
+    for name, writer in WRITERS.items():
+        with target.driver() as driver:
+            clear_graph(driver, target.database)
+        measured[name] = writer(target, rows)
+        _check(name, target, rows)
+    return measured
+
+
+def _check(name: str, target: Target, rows: BenchmarkRows) -> None:
+    """Raise RuntimeError unless the whole graph is there: a figure without it counts for nothing."""
+    with target.driver() as driver:
+        found = driver.execute_query(
+            "MATCH (n:RemovalEvent) WHERE n.embedding IS NOT NULL "
+            "RETURN count(n) AS nodes, sum(count { (n)<--() }) AS relationships",
+            database_=target.database,
+        ).records[0]
+    if (found["nodes"], found["relationships"]) != (rows.count, 2 * rows.count):
+        raise RuntimeError(f"{name} wrote {found['nodes']} nodes and {found['relationships']} relationships")
+
+
+def measure(folder: Path, version: str, *, rows: int, distinct_texts: int, rounds: int) -> list[Round]:
+    """Prepare the rows and a Neo4j of this version below `folder`, and run the rounds."""
+    spark = local_session()
+    try:
+        prepared = prepare_rows(spark, folder / "rows", rows=rows, distinct_texts=distinct_texts)
+    finally:
+        spark.stop()
+    server = Neo4jServer(
+        home=folder / "neo4j",
+        version=version,
+        password=PASSWORD,
+        bolt_port=free_port(),
+        lib_root=JARS,
+        heap="2g",
+        pagecache="1g",
+    )
+    with server:
+        target = Target(server.uri, USER, PASSWORD)
+        return [run_round(target, prepared) for _ in range(rounds)]
+
+
+@click.command()
+@click.option("--rows", default=100_000, show_default=True, help="Removals.")
+@click.option("--distinct-texts", default=50, show_default=True, help="Different texts, each with one vector.")
+@click.option("--rounds", default=3, show_default=True, help="Passes of every writer; the first is warm-up.")
+@click.option("--neo4j", "neo4j_version", help="Server version: 5.26, 2026 or an exact one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
+def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None, as_json: bool) -> None:
+    """Measure how fast removals with vectors and relationships are written into a Neo4j of its own."""
+    version = full_version(neo4j_version)
+    with tempfile.TemporaryDirectory(prefix="bench-write-") as folder:
+        measured = measure(Path(folder), version, rows=rows, distinct_texts=distinct_texts, rounds=rounds)
+    result = write_result(
+        "write",
+        rounds=measured,
+        rates=warm_rates(measured),
+        ratios={},
+        versions=versions(neo4j_server=version),
+    )
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, rate in result["rates"].items():
+        print(f"{name}: {rate:,.0f} rows/s ({rows:,} rows, {distinct_texts:,} texts, Neo4j {version})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Local stack for a person at work: servers, sample data, a Spark session."""

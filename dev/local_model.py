@@ -1,0 +1,55 @@
+"""The model in this folder's own MLflow store: registered once for each state of its code and libraries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from delta_neo4j.errors import LoaderError
+from delta_neo4j.model import registry
+from dev.processes import StackError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def tracking_uri(root: Path) -> str:
+    """Return the address of the store that `python model_setup.py --local` fills when run in `root`."""
+    return f"sqlite:///{root / '.local' / 'mlflow' / 'mlflow.db'}"
+
+
+def ensure_registered(root: Path) -> bool:
+    """Log, validate and register the model unless the present one is; tell whether it was done now.
+
+    It runs in a process of its own, which leaves torch and MLflow behind when it ends.
+    """
+    store = root / ".local" / "mlflow"
+    done = store / "registered"
+    try:
+        present = registry.fingerprint()
+    except LoaderError as error:
+        raise StackError(str(error)) from error
+    if done.exists() and done.read_text() == present:
+        return False
+    store.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # The compiled libraries serve the server's start right after; without them both take twice as long.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    log = store / "setup.log"
+    with log.open("wb") as console:
+        ended = subprocess.run(
+            [sys.executable, "model_setup.py", "--local"],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if ended.returncode != 0:
+        last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise StackError(f"setting up the model failed, see {log}: {last.removeprefix('error: ')}")
+    done.write_text(present)
+    return True

@@ -1,0 +1,140 @@
+"""The embedder behind HTTP on the loopback, served by MLflow as a Databricks endpoint serves it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import requests
+
+from dev.processes import ServerProcess, StackError, port_taken
+
+_POLL_SECONDS = 0.2
+# A request of a thousand long texts takes minutes on two cores; MLflow would give up after 60 s.
+_REQUEST_SECONDS = 600
+
+
+@dataclass(kw_only=True)
+class ModelServer:
+    """One MLflow model server; `start`, `wait_ready`, `stop`, or use it as a context manager.
+
+    `model` is a folder or an MLflow URI, which `tracking_uri` resolves. `home` keeps the log.
+    """
+
+    model: str
+    port: int
+    home: Path
+    tracking_uri: str | None = None
+    workers: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Make the folder absolute: the server runs in it."""
+        self.home = self.home.absolute()
+        self._process = ServerProcess(self.home)
+
+    @property
+    def url(self) -> str:
+        """The address that takes texts, what EMBEDDING_URL names."""
+        return f"http://127.0.0.1:{self.port}/invocations"
+
+    @property
+    def running(self) -> bool:
+        """Whether the server process is alive, started here or by an earlier command on the same `home`."""
+        return self._process.running
+
+    @property
+    def log(self) -> Path:
+        """What the server says on its console."""
+        return self._process.log
+
+    def check(self) -> None:
+        """Raise StackError for what would stop a start: the port."""
+        if port_taken(self.port):
+            raise StackError(
+                f"port {self.port}, which the model server shall listen on, is taken by another program: "
+                "stop that one, or choose a port with MODEL_PORT"
+            )
+
+    def start(self) -> None:
+        """Start the server without waiting for it; does nothing when it runs already."""
+        if self.running:
+            return
+        self.check()
+        self._process.start(
+            [
+                *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"),
+                *("--model-uri", self.model, "--host", "127.0.0.1", "--port", str(self.port)),
+                *("--workers", str(self.workers), "--timeout", str(_REQUEST_SECONDS)),
+            ],
+            marker=self.model,
+            environment=self._environment(),
+            name="model server",
+            port=self.port,
+        )
+
+    def wait_ready(self, timeout: float = 180.0) -> None:
+        """Return once one text has its vector; raise StackError after `timeout` seconds or if it died."""
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            if not self.running:
+                raise StackError(
+                    f"the model server ended while starting, its last words in {self.log} are: "
+                    f"{self._process.last_words()}"
+                )
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"the model server at {self.url} gave no vector for {timeout:.0f} s: look at {self.log}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the server and wait until its processes have ended; does nothing when none runs."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End the server and its workers at once and wait until they are gone."""
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        """Start the server and wait until it embeds."""
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the server."""
+        self.stop()
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            **os.environ,
+            # MLflow starts `uvicorn` by its name, which stands beside this Python.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "OMP_NUM_THREADS": str(self.threads),
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        # Compiling its libraries anew takes longer than all the rest of a start.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        if self.tracking_uri is not None:
+            environment["MLFLOW_TRACKING_URI"] = self.tracking_uri
+        return environment
+
+    def _answers(self) -> bool:
+        try:
+            if not requests.get(self.url.replace("invocations", "ping"), timeout=5).ok:
+                return False
+            answer = requests.post(self.url, json={"dataframe_records": [{"text": "ready?"}]}, timeout=60)
+        except requests.RequestException:
+            return False  # it is still starting; whether it died, the caller looks at
+        return answer.ok and "predictions" in answer.json()

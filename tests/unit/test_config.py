@@ -1,0 +1,150 @@
+"""Where settings come from: order, aliases, secrets, and the words when one is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from delta_neo4j import config
+from delta_neo4j.errors import SettingsError
+
+NEO4J = {"NEO4J_URI": "bolt://127.0.0.1:7687", "NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": "pass-word"}
+
+
+class Secrets:
+    """A stand-in for `dbutils.secrets` that refuses what the real one refuses."""
+
+    def __init__(self, scopes):
+        self._scopes = scopes
+
+    def list(self, scope):
+        """Give the scope's keys as the real one does: objects with a `key`."""
+        if scope not in self._scopes:
+            raise Exception(f"Secret does not exist with scope: {scope}\n at com.databricks…")  # noqa: TRY002
+        return [type("SecretMetadata", (), {"key": key}) for key in self._scopes[scope]]
+
+    def get(self, scope, key):
+        """Give one value."""
+        return self._scopes[scope][key]
+
+
+class Utilities:
+    """A stand-in for `dbutils`."""
+
+    def __init__(self, **scopes):
+        self.secrets = Secrets(scopes)
+
+
+def _collect(**arguments):
+    return config.collect(**{"environment": {}, "env_file": "", **arguments})
+
+
+def test_the_order_is_flag_environment_file_scope_default(tmp_path):
+    """The first origin that has a value wins, and says where it was found."""
+    file = tmp_path / "settings.env"
+    file.write_text("NEO4J_DATABASE=from-file\nNEO4J_USERNAME=from-file\nNEO4J_HOST=from-file\n")
+    found = config.collect(
+        {"state": "from-flag"},
+        environment={"STATE_LOCATION": "from-env", "NEO4J_DATABASE": "from-env"},
+        env_file=str(file),
+        dbutils=Utilities(s={"username": "from-scope", "protocol": "bolt"}),
+        scope="s",
+        defaults={"batch_size": 7},
+    )
+    assert {name: value.value for name, value in found.items()} == {
+        "state": "from-flag", "database": "from-env", "username": "from-file", "host": "from-file",
+        "protocol": "bolt", "batch_size": 7,
+    }  # fmt: skip
+    assert found["protocol"].origin == "secret scope s"
+
+
+@pytest.mark.parametrize(
+    ("environment", "uri"),
+    [
+        (NEO4J, "bolt://127.0.0.1:7687"),
+        ({**NEO4J, "NEO4J_URI": "", "NEO4J_HOST": "h.example"}, "neo4j+s://h.example"),
+        ({**NEO4J, "NEO4J_URI": "", "NEO4J_HOST": "h", "NEO4J_PROTOCOL": "bolt+ssc"}, "bolt+ssc://h"),
+        ({"NEO4J_URI": "neo4j://h:1", "NEO4J_USER": "u", "NEO4J_PASSWORD": "p"}, "neo4j://h:1"),
+    ],
+)
+def test_the_address_comes_whole_or_in_parts(environment, uri):
+    """An Aura file's NEO4J_URI, host and protocol, and NEO4J_USER are all understood."""
+    assert config.neo4j_settings(_collect(environment=environment)).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"NEO4J_PASSWORD": ""}, "NEO4J_PASSWORD is not set"),
+        ({"NEO4J_URI": "http://h"}, "neo4j+s://HOST"),
+        ({"NEO4J_URI": "bolt://user:secret-in-uri@h"}, "no user name and password"),
+        ({"NEO4J_URI": ""}, "NEO4J_URI is not set"),
+    ],
+)
+def test_a_wrong_setting_is_named_as_the_user_knows_it(change, words):
+    """One line with the variable's name; no secret in it."""
+    with pytest.raises(SettingsError) as caught:
+        config.neo4j_settings(_collect(environment={**NEO4J, **change}))
+    assert words in str(caught.value)
+    assert "secret-in-uri" not in str(caught.value)
+
+
+def test_a_number_that_is_none_is_refused():
+    """A count that is not one names its variable."""
+    with pytest.raises(SettingsError, match="BATCH_SIZE"):
+        config.load_settings(_collect(environment={**NEO4J, "BATCH_SIZE": "many"}))
+
+
+def test_a_scope_that_cannot_be_read_says_secret_scope_and_what_to_do():
+    """The line people search for, with the command that makes the scope."""
+    with pytest.raises(SettingsError, match=r"Secret scope 'nope' cannot be read.*setup_secrets.sh nope"):
+        _collect(dbutils=Utilities(), scope="nope")
+
+
+def test_a_named_env_file_must_exist():
+    """A file that was asked for and is not there is an error, not a shrug."""
+    with pytest.raises(SettingsError, match=".env.sample"):
+        config.collect(environment={}, env_file="no-such.env")
+
+
+def test_an_env_file_is_parsed_and_never_run(tmp_path):
+    """Dollars, back-ticks and command substitutions are characters."""
+    file = tmp_path / "e.env"
+    file.write_text("NEO4J_PASSWORD='a$HOME`id`$(id)=#x'\nNEO4J_USERNAME=ünï\r\n")
+    found = config.collect(environment={}, env_file=str(file))
+    assert found["password"].value == "a$HOME`id`$(id)=#x"
+    assert found["username"].value == "ünï"
+
+
+def test_secrets_print_as_stars():
+    """No form of the settings shows the password or the token."""
+    found = _collect(environment={**NEO4J, "EMBEDDING_TOKEN": "tok-en"})
+    settings = config.load_settings(found)
+    for shown in (repr(found), repr(settings), settings.model_dump_json(), repr(settings.neo4j.connection())):
+        assert "pass-word" not in shown
+        assert "tok-en" not in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a.b.c", {"": "a.b.c"}),
+        (("removals=/data/x", "planes=a.b"), {"removals": "/data/x", "planes": "a.b"}),
+        (("/data/day=1/x",), {"": "/data/day=1/x"}),
+    ],
+)
+def test_sources_may_be_named(given, expected):
+    """`NAME=TABLE` names a table of the mapping; a path with an equals sign stays a path."""
+    assert config.parse_sources(given) == expected
+
+
+def test_the_sample_env_file_names_only_known_variables():
+    """Every variable of .env.sample is one that is read."""
+    from pathlib import Path
+
+    known = {variable for setting in config.SETTINGS for variable in setting.variables}
+    lines = (Path(__file__).parents[2] / ".env.sample").read_text().splitlines()
+    names = {
+        line.lstrip("# ").split("=")[0] for line in lines if "=" in line and line.lstrip("# ").split("=")[0].isupper()
+    }
+    assert names <= known
+    assert {"NEO4J_HOST", "NEO4J_PASSWORD"} <= names

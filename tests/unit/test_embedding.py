@@ -1,0 +1,121 @@
+"""Answers of model servers, requests cut from a stream, and what is checked of every vector."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from delta_neo4j.embedding.base import Calls, Embedded, checked, lowest_cosine, requests_of
+from delta_neo4j.embedding.responses import UnreadableAnswerError, vectors
+from delta_neo4j.embedding.rest import RestEmbedder
+from delta_neo4j.errors import EndpointUnavailableError, ModelIdentityError, SettingsError
+from tests.support.endpoint import serving, vector_of
+
+PAIR = [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"predictions": PAIR},
+        PAIR,
+        {"data": [{"index": 1, "embedding": PAIR[1]}, {"index": 0, "embedding": PAIR[0]}]},
+        {"predictions": {"data": [{"index": 0, "embedding": PAIR[0]}, {"index": 1, "embedding": PAIR[1]}]}},
+        {"predictions": [{"embedding": PAIR[0]}, {"embedding": PAIR[1]}]},
+    ],
+)
+def test_known_shapes_are_read_in_order(answer):
+    """Databricks, MLflow and OpenAI forms give the same vectors."""
+    assert [vector.tolist() for vector in vectors(answer, 2)] == PAIR
+
+
+@pytest.mark.parametrize("answer", [{"predictions": PAIR[:1]}, {"error": "x"}, {"predictions": [[1.0], "x"]}, None, 3])
+def test_another_count_or_shape_is_unreadable(answer):
+    """One vector for two texts is a known way to lose a row, and is refused."""
+    with pytest.raises(UnreadableAnswerError):
+        vectors(answer, 2)
+
+
+def test_requests_are_cut_by_texts_and_by_characters():
+    """Order is kept, nothing is lost, one long text travels alone."""
+    texts = ["aa", "bb", "c" * 50, "dd", "ee", "ff"]
+    cut = list(requests_of(texts, 2, 10))
+    assert cut == [["aa", "bb"], ["c" * 50], ["dd", "ee"], ["ff"]]
+
+
+def test_unusable_vectors_are_faults_and_another_dimension_stops():
+    """NaN, infinity and zeros cost one text; another width is another model."""
+    bad = [np.array([np.nan, 1], dtype=np.float32), np.zeros(2, np.float32), np.array([np.inf, 0], np.float32)]
+    assert all(a.fault for a in checked([Embedded("t", vector) for vector in bad], 2))
+    with pytest.raises(ModelIdentityError, match="3 values"):
+        list(checked([Embedded("t", np.ones(3, np.float32))], 2))
+
+
+def test_the_worst_pair_decides_whether_models_are_the_same():
+    """Cosine is per probe; one that differs is enough."""
+    one = np.eye(3, dtype=np.float32)
+    other = one.copy()
+    other[2] = [1, 0, 0]
+    assert lowest_cosine(one, one) == pytest.approx(1)
+    assert lowest_cosine(one, other) == pytest.approx(0)
+
+
+def _embed(endpoint, texts, wait=5.0):
+    calls = Calls()
+    return list(RestEmbedder(endpoint.url, "e", None, wait).embed_texts(texts, calls)), calls
+
+
+def test_rest_gives_each_text_its_vector_in_order():
+    """Many requests at once change neither order nor count."""
+    texts = [f"text {n}" for n in range(700)]
+    with serving() as endpoint:
+        answers, calls = _embed(endpoint, texts)
+    assert [answer.text for answer in answers] == texts
+    assert all(np.allclose(answer.vector, vector_of(answer.text)) for answer in answers[::50])
+    assert calls.calls == endpoint.requests == 6
+
+
+@pytest.mark.parametrize("status", [429, 503, 500])
+def test_rest_waits_out_a_busy_or_failing_server(status):
+    """Twice refused, then answered: nothing lost, both retries counted."""
+    with serving() as endpoint:
+        refusals = iter([True, True])
+        endpoint.answer = lambda _: (status, {"Retry-After": "0"}, "") if next(refusals, False) else None
+        answers, calls = _embed(endpoint, ["a", "b"])
+    assert [answer.text for answer in answers] == ["a", "b"]
+    assert calls.retries == 2
+
+
+def test_rest_bisects_to_the_poison_text():
+    """One bad text of 128 is one fault; each good text is embedded once."""
+    texts = [f"text {n}" for n in range(128)]
+    with serving() as endpoint:
+        endpoint.answer = lambda batch: (400, {}, "bad") if "text 77" in batch else None
+        answers, _ = _embed(endpoint, texts)
+    assert [answer.text for answer in answers if answer.fault] == ["text 77"]
+    assert sorted(endpoint.texts) == sorted(set(texts) - {"text 77"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        ((401, {}, "no"), SettingsError, "EMBEDDING_TOKEN"),
+        ((404, {}, "no"), SettingsError, "404"),
+        ((400, {}, "Resource does not support direct Data Plane access"), SettingsError, "direct Data Plane access"),
+        ((429, {"Retry-After": "0.01"}, "busy"), EndpointUnavailableError, "HTTP 429"),
+        ((200, {}, '{"predictions": [[1.0'), EndpointUnavailableError, "unreadable"),
+    ],
+)
+def test_rest_stops_with_one_line_where_waiting_is_no_use(reply, error, words):
+    """Token, address, busy for too long, and answers that cannot be read."""
+    with serving() as endpoint:
+        endpoint.answer = lambda _: reply
+        with pytest.raises(error, match=words) as caught:
+            _embed(endpoint, ["a"], wait=0.05)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_token_is_sent_and_not_shown():
+    """Bearer token in the header; repr hides it."""
+    embedder = RestEmbedder("http://x/invocations", "e", "tok-en")
+    assert "tok-en" not in repr(embedder)
