@@ -222,7 +222,7 @@ def local_session(**options: str) -> SparkSession:
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.log.level": "ERROR",
-        **{name.replace("__", "."): value for name, value in options.items()},
+        **options,
     }
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
     for name, value in settings.items():

@@ -95,11 +95,11 @@ class Ledger:
     table_name: str
     source_mode: str
 
-    def last_batch(self, spark: SparkSession) -> int:
-        """Give the highest batch id recorded, -1 for none; batch ids have no gaps."""
+    def standing(self, spark: SparkSession) -> tuple[int, int]:
+        """Give (highest batch id recorded or -1, rows read in the load's whole life); batch ids have no gaps."""
         rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
-        newest = rows.agg(F.max("batch_id")).collect()[0][0]
-        return -1 if newest is None else int(newest)
+        newest, read = rows.agg(F.max("batch_id"), F.sum("rows_read")).collect()[0]
+        return (-1 if newest is None else int(newest)), int(read or 0)
 
     def record(self, spark: SparkSession, run_id: str, batch_id: int, attempt: str, account: Account) -> None:
         """Append the row that says the micro-batch is done; once, however often it is tried."""
@@ -110,11 +110,6 @@ class Ledger:
             dt.datetime.now(dt.UTC),
         )  # fmt: skip
         self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id))
-
-    def rows_read(self, spark: SparkSession) -> int:
-        """Give the rows read in the load's whole life."""
-        rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
-        return int(rows.agg(F.sum("rows_read")).collect()[0][0] or 0)
 
 
 def accounts_of_run(spark: SparkSession, state: State, run_id: str) -> dict[str, tuple[int, Account]]:

@@ -100,6 +100,7 @@ def make_step(
     found = ready.sources[table.name]
     load_ = checkpoint.open_load(spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
     ledger = Ledger(state, load_.load_id, table.name, MODE)
+    last_recorded, rows_recorded = ledger.standing(spark)
     has_text = table.embedding is not None and table.embedding.text_column is not None
     return LoadStep(
         table=table,
@@ -113,7 +114,8 @@ def make_step(
         source_token=source.source_token(found.table_id, MODE),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
-        last_recorded=ledger.last_batch(spark),
+        last_recorded=last_recorded,
+        rows_recorded=rows_recorded,
         hook=hook,
     )
 
@@ -124,7 +126,7 @@ def _folder(settings: LoadSettings, table: Table) -> str:
 
 def _expected(spark: SparkSession, table: Table, step: LoadStep, version: int) -> dict[str, int]:
     total = source.rows_at(spark, table.source, version)
-    return {"rows_total": total, "rows_done": step.ledger.rows_read(spark)}
+    return {"rows_total": total, "rows_done": step.rows_recorded}
 
 
 def _stream(
@@ -173,7 +175,7 @@ def _reconcile(spark: SparkSession, table: Table, step: LoadStep, version: int) 
     `awaitTermination` returns the same way for a query that somebody stopped, and a row lost before the first
     count is in no equation of a micro-batch; this sees both.
     """
-    read, there = step.ledger.rows_read(spark), source.rows_at(spark, table.source, version)
+    (_, read), there = step.ledger.standing(spark), source.rows_at(spark, table.source, version)
     if read != there:
         raise BalanceError(
             f"table {table.name} does not add up: {there} rows at version {version} against {read} read in this "

@@ -57,7 +57,8 @@ class LoadStep:
     source_token: str
     write_partitions: int
     batch_size: int
-    last_recorded: int
+    last_recorded: int  # batch id, and the rows of all batches up to it
+    rows_recorded: int
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:

@@ -44,6 +44,14 @@ def status() -> None:
     sys.exit(0 if all(service.up for service in services) else 1)
 
 
+@main.command()
+def demo() -> None:
+    """Load the sample tables, show the summary and a search."""
+    from dev import demo
+
+    demo.run(_stack().root, click.echo)
+
+
 @main.command("spark-java")
 def spark_java() -> None:
     """Print the home folder of the Java that Spark shall run on."""

@@ -19,6 +19,14 @@ for _name in list(os.environ):
     if _name.startswith(("NEO4J_", "EMBEDDING_")) and _name != "NEO4J_JAVA_HOME":
         del os.environ[_name]
 
+# Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).
+QUICK = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):
@@ -26,7 +34,7 @@ def spark(tmp_path_factory):
     from delta_neo4j.cli import local_session
 
     warehouse = tmp_path_factory.mktemp("warehouse")
-    session = local_session(spark__sql__warehouse__dir=str(warehouse))
+    session = local_session(**{"spark.sql.warehouse.dir": str(warehouse), **QUICK})
     yield session
     session.stop()
 

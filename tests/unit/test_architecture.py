@@ -67,6 +67,7 @@ ALLOWED = {
     "graph": {"errors", "plan", "preflight", "transactions"},
     "search": {"embedding.base", "errors", "identifiers"},
     "progress": set(),
+    "__main__": {"cli"},
     "cli": {
         "", "config", "embedding.choose", "errors", "load", "mapping", "progress", "report", "search", "transactions",
     },

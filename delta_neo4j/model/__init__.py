@@ -1,0 +1,1 @@
+"""The embedding model: its weights, the served form of them, and its place in a registry."""
