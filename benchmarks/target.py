@@ -21,6 +21,7 @@ class Target:
     user: str
     password: str = field(repr=False)
     database: str = "neo4j"
+    embedding_url: str = ""
 
     def driver(self) -> Driver:
         """Return an open driver; the caller closes it."""

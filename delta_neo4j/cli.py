@@ -11,10 +11,11 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 import traceback
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from delta_neo4j import __version__, config
 from delta_neo4j.errors import LoaderError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -107,7 +108,7 @@ def run_load(
     except LoaderError as error:
         report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC))
         report.fail(error)
-    console.print(page(report))
+    console.print(page(report), soft_wrap=True)
     if report.error and debug:
         traceback.print_exception(report.error)
     if as_json:
@@ -146,20 +147,15 @@ def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags
 
 
 def _print_hits(hits: list[Any], text_property: str | None, limit: int) -> None:
-    console = Console()
     alike: dict[str, list[Any]] = {}
     for hit in hits:
         alike.setdefault(str(hit.properties.get(text_property or "", "")), []).append(hit)
     if not hits:
-        console.print("no answer: the graph holds no vector yet; run delta-neo4j load")
+        click.echo("no answer: the graph holds no vector yet; run delta-neo4j load")
     for text, group in list(alike.items())[:limit]:
         key = ", ".join(map(str, group[0].key))
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        console.print(
-            f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}",
-            highlight=False,
-            markup=False,
-        )
+        click.echo(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}")
 
 
 def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
@@ -227,13 +223,34 @@ def local_session(**options: str) -> SparkSession:
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
     for name, value in settings.items():
         builder = builder.config(name, value)
+    # Spark's launcher talks on the standard error of its whole life; the one line worth reading is kept for us.
+    with tempfile.TemporaryFile() as noise:
+        try:
+            with _standard_error_to(noise.fileno()):
+                return configure_spark_with_delta_pip(builder).getOrCreate()
+        except PySparkRuntimeError as error:
+            noise.seek(0)
+            raise SettingsError(
+                f"Spark did not start: {_reason(noise.read().decode(errors='replace'), str(error))}; it needs Java 17 "
+                "(JAVA_HOME) and, the first time, the way to a Maven repository for Delta's jars"
+            ) from error
+
+
+@contextmanager
+def _standard_error_to(descriptor: int) -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(descriptor, 2)
     try:
-        return configure_spark_with_delta_pip(builder).getOrCreate()
-    except PySparkRuntimeError as error:
-        raise SettingsError(
-            f"Spark did not start: {str(error).splitlines()[0]}; it needs Java 17 (JAVA_HOME) and, the first time, "
-            "the way to a Maven repository for Delta's jars"
-        ) from error
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _reason(log: str, otherwise: str) -> str:
+    telling = [line.strip() for line in log.splitlines() if "Exception" in line or "Error" in line or "rror:" in line]
+    return (telling or otherwise.splitlines())[0][:300]
 
 
 def batch_function(defaults: Mapping[str, Any]) -> Callable[[DataFrame, int], None]:

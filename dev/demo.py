@@ -56,7 +56,9 @@ def _make_tables(tables: Path, say: Callable[[str], None]) -> None:
 
 def _loader(arguments: list[str]) -> str:
     """Run the console command as a user would and give its standard output; its progress goes to the terminal."""
-    ended = subprocess.run([sys.executable, "-m", "delta_neo4j", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "delta_neo4j", *arguments], stdout=subprocess.PIPE, text=True, check=False
+    )
     if ended.returncode:
         raise StackError(f"delta-neo4j {arguments[0]} ended with exit code {ended.returncode}; its own line says why")
     return ended.stdout

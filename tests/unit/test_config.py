@@ -102,7 +102,7 @@ def test_a_scope_that_cannot_be_read_says_secret_scope_and_what_to_do():
 
 def test_a_named_env_file_must_exist():
     """A file that was asked for and is not there is an error, not a shrug."""
-    with pytest.raises(SettingsError, match=".env.sample"):
+    with pytest.raises(SettingsError, match=r".env.sample"):
         config.collect(environment={}, env_file="no-such.env")
 
 

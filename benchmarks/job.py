@@ -1,0 +1,58 @@
+"""The product's job as a process, as a user starts it, and the served model it asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delta_neo4j.model import registry
+from dev.local_model import ensure_registered, tracking_uri
+from dev.model_server import ModelServer
+from dev.processes import free_port
+from model_setup import MODEL_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.target import Target
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def served_model(folder: Path) -> Iterator[str]:
+    """Serve MiniLM on a free port and give its address."""
+    ensure_registered(ROOT)
+    model = f"models:/{MODEL_NAME}@{registry.ALIAS}"
+    with ModelServer(model=model, port=free_port(), home=folder / "model", tracking_uri=tracking_uri(ROOT)) as server:
+        yield server.url
+
+
+def run_job(target: Target, source: str, state: str, *flags: str) -> dict[str, Any]:
+    """Run `removals_spark_loader.py` to its end and give its summary; raise RuntimeError when it failed."""
+    command = [sys.executable, str(ROOT / "removals_spark_loader.py"), "--json", "--source", source, "--state", state]
+    ended = subprocess.run(
+        [*command, *flags], capture_output=True, text=True, check=False, cwd=state, env=job_environment(target)
+    )
+    if ended.returncode:
+        raise RuntimeError(f"the job ended with {ended.returncode}: {ended.stderr[-2000:]}")
+    summary: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return summary
+
+
+def job_environment(target: Target) -> dict[str, str]:
+    """Give the environment that points the job at the benchmark's servers."""
+    return {
+        **os.environ,
+        "NEO4J_URI": target.uri,
+        "NEO4J_USERNAME": target.user,
+        "NEO4J_PASSWORD": target.password,
+        "NEO4J_DATABASE": target.database,
+        "EMBEDDER": "rest",
+        "EMBEDDING_URL": target.embedding_url,
+    }

@@ -1,0 +1,114 @@
+"""The job as people start it: the script, its flags, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delta_neo4j.cli import main
+from delta_neo4j.settings import BATCH_SIZE, BYTES_PER_ROW, WRITE_PARTITIONS
+from tests.integration.conftest import PASSWORD
+from tests.support.tables import removal, write
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def env_file(tmp_path, lts_graph, endpoint):
+    """An env file as `make up` writes it."""
+    file = tmp_path / "services.env"
+    file.write_text(
+        f"NEO4J_URI={lts_graph.uri}\nNEO4J_USERNAME=neo4j\nNEO4J_PASSWORD={PASSWORD}\nEMBEDDER=rest\n"
+        f"EMBEDDING_URL={endpoint.url}\n"
+    )
+    return file
+
+
+def _arguments(tmp_path, env_file):
+    return ["--source", str(tmp_path / "source"), "--state", str(tmp_path / "state"), "--env-file", str(env_file)]
+
+
+def test_the_job_file_loads_and_prints_its_summary_last(spark, lts_graph, tmp_path, env_file):
+    """`python removals_spark_loader.py --json`: exit code 0, one JSON document as the last line, no secret anywhere."""
+    write(spark, tmp_path / "source", [removal(n) for n in range(10)])
+    command = [sys.executable, str(ROOT / "removals_spark_loader.py"), "--json", *_arguments(tmp_path, env_file)]
+    job = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=_environment())
+    assert job.returncode == 0, job.stderr
+    summary = json.loads(job.stdout.splitlines()[-1])
+    assert summary["balanced"]
+    assert summary["totals"]["outcomes"]["written"] == 10
+    assert "balanced: 10 rows read = 10 written" in job.stderr
+    assert PASSWORD not in job.stdout + job.stderr
+    runs = spark.read.format("delta").load(str(tmp_path / "state" / "runs")).collect()
+    assert PASSWORD not in str(runs)
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("NEO4J", "EMBEDDING"))}
+
+
+def test_a_failed_run_prints_its_summary_too(spark, lts_graph, tmp_path, env_file, capsys):
+    """On failure the JSON says why, and the exit code is the documented one."""
+    with pytest.raises(SystemExit) as ended:
+        main(["load", "--json", *_arguments(tmp_path, env_file)])
+    assert ended.value.code == 2
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (summary["status"], summary["exit_code"]) == ("failed", 2)
+    assert "source table" in summary["error"]
+
+
+def test_deleting_the_checkpoint_folder_starts_fresh(spark, lts_graph, tmp_path, env_file, capsys):
+    """Every row is read again; the state tables survive, so nothing is embedded again."""
+    import shutil
+
+    write(spark, tmp_path / "source", [removal(n) for n in range(10)])
+    arguments = ["load", "--json", "--checkpoint", str(tmp_path / "ckpt"), *_arguments(tmp_path, env_file)]
+    main(arguments)
+    shutil.rmtree(tmp_path / "ckpt")
+    main(arguments)
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert summary["totals"]["outcomes"]["unchanged"] == 10
+    assert summary["embedding"]["cache_hits"] == summary["embedding"]["texts"] == 7
+
+
+def test_process_batch_is_the_foreachbatch_function(spark, lts_graph, tmp_path, env_file, monkeypatch):
+    """A stream that the user starts calls `process_batch` with rows of the source table."""
+    import removals_spark_loader as job
+
+    write(spark, tmp_path / "source", [removal(n) for n in range(10)])
+    for line in env_file.read_text().splitlines():
+        monkeypatch.setenv(*line.split("=", 1))
+    monkeypatch.setenv("SOURCE_TABLE", str(tmp_path / "source"))
+    monkeypatch.setenv("STATE_LOCATION", str(tmp_path / "state"))
+    job._step.cache_clear()
+    rows = spark.readStream.format("delta").load(str(tmp_path / "source"))
+    stream = rows.writeStream.foreachBatch(job.process_batch).option("checkpointLocation", str(tmp_path / "mine"))
+    stream.trigger(availableNow=True).start().awaitTermination()
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 10
+
+
+def test_the_job_files_constants_are_the_packages():
+    """The figures that people edit at the top of the job file are the ones the package documents."""
+    import removals_spark_loader as job
+
+    assert (job.BATCH_SIZE, job.BYTES_PER_ROW, job.WRITE_PARTITIONS) == (BATCH_SIZE, BYTES_PER_ROW, WRITE_PARTITIONS)
+
+
+def test_search_answers_from_the_graph(spark, lts_graph, tmp_path, env_file, capsys):
+    """`delta-neo4j search TEXT --json` gives key, labels, score and properties, the nearest first."""
+    write(spark, tmp_path / "source", [removal(n) for n in range(10)])
+    main(["load", *_arguments(tmp_path, env_file)])
+    lts_graph.query("CALL db.awaitIndexes(60)")
+    capsys.readouterr()
+    main(["search", "Oil leak at fitting 3", "--json", "--limit", "2", "--env-file", str(env_file)])
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first["properties"]["RMV_REA_TX"] == "Oil leak at fitting 3"
+    assert first["score"] == pytest.approx(1.0, abs=1e-5)
+    assert first["labels"] == ["RemovalEvent"]
+    assert "embedding" not in first["properties"]
+    assert not [name for name in first["properties"] if name.startswith("_dn")]
