@@ -101,6 +101,15 @@ class Ledger:
         newest, read = rows.agg(F.max("batch_id"), F.sum("rows_read")).collect()[0]
         return (-1 if newest is None else int(newest)), int(read or 0)
 
+    def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
+        """Give (micro-batches, summed account) of one run, from the table alone."""
+        mine = (F.col("load_id") == self.load_id) & (F.col("run_id") == run_id)
+        rows = self.state.read(spark, "ledger").where(mine).collect()
+        total = Account()
+        for row in rows:
+            total.add(_account(row))
+        return len(rows), total
+
     def record(self, spark: SparkSession, run_id: str, batch_id: int, attempt: str, account: Account) -> None:
         """Append the row that says the micro-batch is done; once, however often it is tried."""
         row = (
@@ -110,16 +119,6 @@ class Ledger:
             dt.datetime.now(dt.UTC),
         )  # fmt: skip
         self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id))
-
-
-def accounts_of_run(spark: SparkSession, state: State, run_id: str) -> dict[str, tuple[int, Account]]:
-    """Give (batches, summed account) by table for one run, from the ledger alone."""
-    found: dict[str, tuple[int, Account]] = {}
-    for row in state.read(spark, "ledger").where(F.col("run_id") == run_id).collect():
-        batches, account = found.setdefault(row["table_name"], (0, Account()))
-        account.add(_account(row))
-        found[row["table_name"]] = (batches + 1, account)
-    return found
 
 
 def _account(row: Any) -> Account:

@@ -54,7 +54,6 @@ def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any],
         report.fail(_as_loader_error(error))
     report.seconds["total"] = time.monotonic() - began
     report.ended_at = dt.datetime.now(dt.UTC)
-    report.collect(spark, state)
     if report.tables:  # a run that wrote nothing leaves nothing
         moments = (report.started_at, report.ended_at)
         row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
@@ -80,10 +79,13 @@ def _run(
         report.tables.append(TableRun(table.name, step.load.load_id, MODE, found.version))
         log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
         began = time.monotonic()
-        version = _stream(spark, settings, table, step, found.version)
-        report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
-        report.tables[-1].source_version = version
-        _reconcile(spark, table, step, version)
+        try:
+            report.tables[-1].source_version = _stream(spark, settings, table, step, found.version)
+        finally:
+            # From the ledger, failed or not: the only account that survives every way of running.
+            report.tables[-1].batches, report.tables[-1].account = step.ledger.of_run(spark, report.run_id)
+            report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
+        _reconcile(spark, table, step, report.tables[-1])
 
 
 def make_step(
@@ -168,14 +170,15 @@ def _read_up_to(progress: Any, newest: int) -> int:
     return int(version.group(1)) - (1 if index.group(1) == "-1" else 0)
 
 
-def _reconcile(spark: SparkSession, table: Table, step: LoadStep, version: int) -> None:
+def _reconcile(spark: SparkSession, table: Table, step: LoadStep, run: TableRun) -> None:
     """
     Hold the ledger against the table itself: every row of every version the stream has passed was read once.
 
     `awaitTermination` returns the same way for a query that somebody stopped, and a row lost before the first
     count is in no equation of a micro-batch; this sees both.
     """
-    (_, read), there = step.ledger.standing(spark), source.rows_at(spark, table.source, version)
+    version = run.source_version
+    read, there = step.rows_recorded + run.account.rows_read, source.rows_at(spark, table.source, version)
     if read != there:
         raise BalanceError(
             f"table {table.name} does not add up: {there} rows at version {version} against {read} read in this "

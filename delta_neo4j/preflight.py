@@ -15,8 +15,6 @@ from delta_neo4j.errors import PreflightError
 from delta_neo4j.transactions import one_line, open_driver
 
 if TYPE_CHECKING:
-    import neo4j
-
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.plan import Connection, Graph, Table
     from delta_neo4j.settings import LoadSettings
@@ -72,7 +70,9 @@ def server_version(connection: Connection) -> str:
     """Connect and give the server's version, or raise one line that says what is wrong and what to do."""
     with open_driver(connection) as driver:
         try:
-            return _server_version(driver, connection.database)
+            with driver.session(database=connection.database) as session:
+                session.run("RETURN 1").consume()  # the address may answer and the database not
+            return str(driver.get_server_info().agent).removeprefix("Neo4j/")
         except AuthError as error:
             raise PreflightError(
                 f"Neo4j at {connection.uri} refused the user name or password of {connection.username!r}; "
@@ -88,10 +88,3 @@ def server_version(connection: Connection) -> str:
                 f"Neo4j at {connection.uri} does not answer: {one_line(error)}; check the address, that the server "
                 "(or the Aura instance) runs, and that port 7687 is open"
             ) from error
-
-
-def _server_version(driver: neo4j.Driver, database: str) -> str:
-    driver.verify_connectivity()
-    with driver.session(database=database) as session:
-        record = session.run("CALL dbms.components() YIELD versions RETURN versions[0] AS version").single(strict=True)
-        return str(record["version"])

@@ -40,17 +40,16 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
     )
     # Unsound rows have no key to meet under: each stands alone, spread by content so that a million null
     # keys do not end in one task.
-    alone = F.when(
-        F.col(FAULT).isNotNull(), F.xxhash64(*[F.col(raw_column(table, c)).cast("string") for c in table.columns])
-    )
-    keys = [F.when(F.col(FAULT).isNull(), typed(table, p)) for p in table.key]
+    spread = F.xxhash64(*[F.col(raw_column(table, c)).cast("string") for c in table.columns])
+    keys = {f"key{i}": F.when(F.col(FAULT).isNull(), typed(table, p)) for i, p in enumerate(table.key)}
+    keyed = hashed.withColumns({**keys, "alone": F.when(F.col(FAULT).isNotNull(), spread)})
+    # Columns, not expressions: so the window finds the rows where the repartition put them, without moving them again.
+    together = [*keys, "alone"]
     newest_first = [F.col(raw_column(table, c)).desc_nulls_last() for c in table.order_by]
-    window = Window.partitionBy(*keys, alone).orderBy(
-        *newest_first, F.col("content_hash").desc(), F.col("rel_hash").desc()
-    )
+    window = Window.partitionBy(*together).orderBy(*newest_first, F.desc("content_hash"), F.desc("rel_hash"))
     rank = F.row_number().over(window)
     state = F.when(F.col(FAULT).isNotNull(), UNSOUND).when(rank == 1, WINNER).otherwise(SUPERSEDED)
-    return hashed.repartition(partitions, *keys, alone).withColumn(STATE, state)
+    return keyed.repartition(partitions, *together).withColumn(STATE, state).drop(*together)
 
 
 def _content_hash(table: Table, model_id: str) -> Column:

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from delta_neo4j.ledger import Account, accounts_of_run
+from delta_neo4j.ledger import Account
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from pyspark.sql import SparkSession
     from rich.console import RenderableType
 
     from delta_neo4j.errors import LoaderError
     from delta_neo4j.preflight import Ready
-    from delta_neo4j.state import State
 
 
 @dataclass
@@ -61,14 +59,6 @@ class RunReport:
     def fail(self, error: LoaderError) -> None:
         """Note why the run ended early."""
         self.error = error
-
-    def collect(self, spark: SparkSession, state: State) -> None:
-        """Fill the accounts from the ledger, the only place that survives every way of running."""
-        if not self.tables:
-            return
-        found = accounts_of_run(spark, state, self.run_id)
-        for table in self.tables:
-            table.batches, table.account = found.get(table.name, (0, Account()))
 
     @property
     def total(self) -> Account:

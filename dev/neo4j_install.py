@@ -15,7 +15,7 @@ DEFAULT_VERSION = "5.26.31"
 CALENDAR_VERSION = "2026.09.0"
 
 # `org.neo4j:neo4j` alone is the whole runnable server; no tarball of it is in a registry.
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>local</groupId><artifactId>neo4j-lib</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
