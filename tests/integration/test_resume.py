@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,12 +54,6 @@ def _table(runs, spark):
         write(spark, runs.source, rows)
 
 
-def _start_over(runs):
-    """Take a new state that knows the same model: its id is part of every content hash."""
-    before, runs.state = runs.state, f"{runs.state}-killed"
-    shutil.copytree(f"{before}/models", f"{runs.state}/models")
-
-
 def _killed_and_resumed(runs, step, time_of_step):
     code, _ = _job(runs, step, time_of_step)
     assert code == -9
@@ -76,7 +69,7 @@ def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoin
     whole = dump(lts_graph.driver)
     lts_graph.empty()
     endpoint.texts.clear()
-    _start_over(runs)
+    runs.start_over()
     summary = _killed_and_resumed(runs, "relationships HAS_REMOVAL", 3)
     assert dump(lts_graph.driver) == whole
     assert summary["balanced"]
@@ -98,6 +91,6 @@ def test_a_job_killed_at_any_step_resumes_to_the_same_graph(spark, lts_graph, lo
     runs.succeed(batch_size=1, bytes_per_row=1)
     whole = dump(lts_graph.driver)
     lts_graph.empty()
-    _start_over(runs)
+    runs.start_over()
     assert _killed_and_resumed(runs, step, time_of_step)["balanced"]
     assert dump(lts_graph.driver) == whole

@@ -84,7 +84,7 @@ def test_a_load_through_connect_equals_the_classic_one(spark, lts_graph, loads, 
     classic = runs.succeed()
     graph = dump(lts_graph.driver)
     lts_graph.empty()
-    runs.state += "-connect"
+    runs.start_over()
     folder = tmp_path / "server"
     folder.mkdir()
     summary = _run("tests.support.connect_load", _settings(runs, folder=str(folder)))
