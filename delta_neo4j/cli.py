@@ -212,6 +212,8 @@ def local_session(**options: str) -> SparkSession:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "2g",
+        # A local load is over before the second compiler pays off, and its threads are Neo4j's cores.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # A few cores share one disk here: the cluster's defaults of 200 and 50 are all overhead.

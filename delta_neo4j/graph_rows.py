@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from delta_neo4j.plan import Relationship
 
 
+FEW_TEXTS = 20_000  # 30 MB of vectors: what every task may be sent
+
+
 @dataclass
 class GraphWriter:
     """Writes the rows of one slice; keeps the bookmarks that make one pass see the one before."""
@@ -35,6 +38,7 @@ class GraphWriter:
     step: LoadStep
     batch_id: int
     refusals_allowed: int
+    distinct_texts: int = 0
     bookmarks: tuple[str, ...] = field(default=())
 
     def split_faulted(self, rows: DataFrame, faults: dict[str, str]) -> tuple[DataFrame, DataFrame]:
@@ -47,7 +51,7 @@ class GraphWriter:
     def nodes(self, rows: DataFrame) -> Written:
         """Upsert the rows' nodes, partitioned by key so that no two writers meet on one."""
         step, table = self.step, self.step.table
-        shaped = step.hook("nodes", self._node_columns(rows))
+        shaped = self._node_columns(self._with_vectors(step.hook("nodes", rows)))
         work = NodePass(
             connection=step.connection,
             statement=cypher.upsert_nodes(table),
@@ -61,8 +65,7 @@ class GraphWriter:
             vector_name=table.embedding.property if table.embedding else None,
             edge_types=tuple(r.type for r in table.relationships),
         )
-        keys = [F.col(f"k{i}") for i in range(len(table.key))]
-        return self._run(shaped.repartition(step.write_partitions, *keys), work)
+        return self._run(shaped, work)
 
     def relationships(self, rows: DataFrame, position: int) -> Written:
         """Merge one relationship type, partitioned by its hub so that no two writers lock the same one."""
@@ -88,6 +91,16 @@ class GraphWriter:
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
 
+    def _with_vectors(self, rows: DataFrame) -> DataFrame:
+        table, cache = self.step.table, self.step.cache
+        keys = [typed(table, p) for p in table.key]
+        if table.embedding is None or table.embedding.text_column is None:
+            return rows.repartition(self.step.write_partitions, *keys)
+        if self.distinct_texts <= FEW_TEXTS:
+            # A vector is as large as ten rows: with few of them the rows are moved without.
+            return cache.attach(rows.repartition(self.step.write_partitions, *keys), few=True)
+        return cache.attach(rows, few=False).repartition(self.step.write_partitions, *keys)
+
     def _node_columns(self, rows: DataFrame) -> DataFrame:
         table = self.step.table
         plain = [p for p in table.properties if not cypher.is_temporal(p)]
@@ -95,7 +108,6 @@ class GraphWriter:
         columns += [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(cypher.is_temporal, table.properties))]
         without, cut = F.lit(0), F.lit(0)
         if table.embedding and table.embedding.text_column:
-            rows = self.step.cache.attach(rows)
             columns += [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")]
             without = F.when(F.col("text_hash").isNull(), 1).otherwise(0)
             cut = F.when(F.col("text_hash").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))

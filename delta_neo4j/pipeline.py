@@ -146,7 +146,7 @@ class _Batch:
 
     def _write(self, rows: DataFrame, faults: dict[str, str]) -> None:
         step, account = self.step, self.account
-        writer = GraphWriter(step, self.batch_id, allowed(account.rows_read))
+        writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), account.embedding["texts"])
         if faults:
             rows, faulted = writer.split_faulted(rows, faults)
             count = faulted.count()

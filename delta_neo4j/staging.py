@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from delta_neo4j.plan import Table
 
 SLICE = "slice"
-SLICE_ROWS = 50_000  # about ten seconds of writing: how often progress moves and a stop is heard
+SLICE_ROWS = 100_000  # twenty seconds of writing: how often progress moves and memory starts anew
 
 
 def slices(rows_read: int) -> int:

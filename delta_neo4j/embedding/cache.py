@@ -30,14 +30,19 @@ class EmbeddingCache:
         keys = self._rows(texts.sparkSession).select("text_hash").distinct().withColumn("known", F.lit(True))
         return texts.join(keys, "text_hash", "left").fillna(False, "known")
 
-    def attach(self, rows: DataFrame) -> DataFrame:
-        """Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`."""
+    def attach(self, rows: DataFrame, *, few: bool) -> DataFrame:
+        """
+        Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`.
+
+        With `few` distinct texts the vectors go to the rows, which stay where they are partitioned; with many
+        both are shuffled by text.
+        """
         wanted = rows.select("text_hash").where("text_hash IS NOT NULL").distinct()
         vectors = self._rows(rows.sparkSession).join(wanted, "text_hash", "left_semi")
         one_each = vectors.groupBy("text_hash").agg(
             F.first("embedding").alias("vector"), F.first("tokens").alias("tokens")
         )
-        return rows.join(one_each, "text_hash", "left")
+        return rows.join(F.broadcast(one_each) if few else one_each, "text_hash", "left")
 
     def append(self, spark: SparkSession, rows: list[tuple[str, bytes, int | None]]) -> None:
         """Keep (text hash, vector, tokens) for good."""
