@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TEST_DATA ?= ../shared/data
 # Spark 4.0 starts on Java 17 to 21 only; the newest of a machine may be newer.
-SPARK_JAVA = $$($(BIN)/python -m dev spark-java)
+WITH_JAVA = JAVA_HOME=$$($(BIN)/python -m dev spark-java); export JAVA_HOME;
 export TEST_DATA
 
 help: ## This list
@@ -34,16 +34,16 @@ status: install ## Show what runs
 	@$(BIN)/python -m dev status
 
 demo: up ## Load the sample tables, show the summary and a search
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m dev demo
+	@$(WITH_JAVA) $(BIN)/python -m dev demo
 
 unit: install ## The fast tests, under 30 s
 	@$(BIN)/python -m pytest -q tests/unit
 
 test: install ## Every test, on both Neo4j lines
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m pytest -m "not deep" tests
+	@$(WITH_JAVA) $(BIN)/python -m pytest -m "not deep" tests
 
 test-deep: install ## Long histories and the kill matrix
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m pytest -m deep tests
+	@$(WITH_JAVA) $(BIN)/python -m pytest -m deep tests
 
 check: install ## Lint, types, imports
 	@$(BIN)/ruff check .
@@ -52,11 +52,11 @@ check: install ## Lint, types, imports
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 bench-quick: install ## Benchmarks on few rows
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
 
 bench: install ## Benchmarks
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.write
-	@JAVA_HOME=$(SPARK_JAVA) $(BIN)/python -m benchmarks.memory
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks.memory
 
 constraints: ## Resolve the pins anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from delta_neo4j import config as _config
-    from delta_neo4j import preflight as _preflight
+    from delta_neo4j import server as _server
     from delta_neo4j import transactions as _transactions
     from delta_neo4j.errors import LoaderError as _LoaderError
     from delta_neo4j.plan import Connection as _Connection
@@ -59,7 +59,7 @@ def load_config(dbutils: Any, scope: str = _config.DEFAULT_SCOPE) -> Config:
 def test_neo4j_connection(config: Config) -> bool:
     """Tell whether Neo4j answers with these settings; the reason why not is printed."""
     try:
-        version = _preflight.server_version(config.connection())
+        version = _server.server_version(config.connection())
     except _LoaderError as error:
         print(f"no connection: {error}")  # noqa: T201  # a notebook user reads this
         return False

@@ -42,12 +42,15 @@ class Load:
         return (self.epoch << _BATCH_BITS) + batch_id
 
 
-def reset(folder: str) -> None:
-    """Remove a checkpoint folder; the state tables stay."""
-    path = folder.removeprefix("file:")
-    if "://" in path or path.startswith("dbfs:"):
-        raise SettingsError(f"the checkpoint {folder} is not on a file path: delete it with your storage's own tool")
-    shutil.rmtree(Path(path), ignore_errors=False) if Path(path).exists() else None
+def reset(spark: SparkSession, folder: str) -> None:
+    """Remove a checkpoint folder; the state tables stay. Raises `SettingsError` when Spark still sees it after."""
+    path = Path(folder.removeprefix("file:"))
+    if path.is_dir():
+        shutil.rmtree(path)
+    if _read(spark, folder) is not None:
+        raise SettingsError(
+            f"the checkpoint {folder} is not on a path of this machine: delete the folder with your storage's own tool"
+        )
 
 
 def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:
@@ -59,8 +62,7 @@ def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, 
     """
     held = _read(spark, folder)
     if held is None:
-        minted = Load(f"{_next_epoch(spark, state):013d}-{uuid.uuid4().hex[:12]}", 0, table_id, source_mode, digest)
-        minted = Load(**{**vars(minted), "epoch": int(minted.load_id.split("-")[0])})
+        minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
         row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
         spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
         return minted
@@ -75,6 +77,12 @@ def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, 
                 "every row is read again, only what differs is written"
             )
     return held
+
+
+def mint(spark: SparkSession, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:
+    """Give a new load, newer than every earlier one of this state."""
+    epoch = _next_epoch(spark, state)
+    return Load(f"{epoch:013d}-{uuid.uuid4().hex[:12]}", epoch, table_id, source_mode, digest)
 
 
 def _read(spark: SparkSession, folder: str) -> Load | None:

@@ -33,6 +33,23 @@ if TYPE_CHECKING:
     from delta_neo4j.report import RunReport
 
 UNEXPECTED = 1
+LOCAL_SPARK = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    # A local load is over before the second compiler pays off, and its threads are Neo4j's cores.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # A few cores share one disk here: the cluster's defaults of 200 and 50 are all overhead.
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    # A text that names no zone is the same instant on every machine.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.log.level": "ERROR",
+}
 EMBEDDERS = ("auto", "rest", "in_process", "precomputed")
 
 
@@ -89,25 +106,14 @@ def run_load(
     flags: Mapping[str, Any], *, as_json: bool, debug: bool, reset_checkpoint: bool, defaults: Mapping[str, Any]
 ) -> RunReport:
     """Find the settings, load, and show the summary: on failure too."""
-    from delta_neo4j.load import load
     from delta_neo4j.report import RunReport, page
 
-    began = time.monotonic()
     console = Console(stderr=True)
-    found_spark: SparkSession | None = None
     try:
-        found = _collect(flags, defaults)
-        settings = config.load_settings(found, reset_checkpoint=reset_checkpoint)
-        with ExitStack() as stack:
-            _show_progress(console, stack)
-            found_spark = spark_session()
-            startup = time.monotonic() - began
-            report = load(found_spark, settings)
-            report.seconds["startup"] = startup
-            report.seconds["total"] += startup
-    except LoaderError as error:
+        report = _load(flags, console, reset_checkpoint=reset_checkpoint, defaults=defaults)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the summary says so; --debug shows the trace
         report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC))
-        report.fail(error)
+        report.fail(_as_loader_error(error))
     console.print(page(report), soft_wrap=True)
     if report.error and debug:
         traceback.print_exception(report.error)
@@ -117,16 +123,42 @@ def run_load(
     return report
 
 
+def _load(
+    flags: Mapping[str, Any], console: Console, *, reset_checkpoint: bool, defaults: Mapping[str, Any]
+) -> RunReport:
+    began = time.monotonic()
+    settings = config.load_settings(_collect(flags, defaults), reset_checkpoint=reset_checkpoint)
+    with ExitStack() as stack:
+        _show_progress(console, stack)
+        spark = spark_session()
+        startup = time.monotonic() - began
+        from delta_neo4j.load import load
+
+        report = load(spark, settings)
+    report.seconds["startup"] = startup
+    report.seconds["total"] += startup
+    return report
+
+
+def _as_loader_error(error: Exception) -> LoaderError:
+    if isinstance(error, LoaderError):
+        return error
+    told = LoaderError(
+        f"unexpected: {type(error).__name__}: {' '.join(str(error).split())[:400]}; --debug shows the trace"
+    )
+    told.__cause__ = error
+    return told
+
+
 @cli.command("search")
 @click.argument("text")
 @_options("mapping", "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug")
-@click.option("--limit", default=5, show_default=True, help="How many answers.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000), help="How many answers.")
 def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
     """Find the nodes nearest in meaning to TEXT."""
     from delta_neo4j import search
     from delta_neo4j.embedding.choose import choose
     from delta_neo4j.mapping import read_mapping
-    from delta_neo4j.transactions import open_driver
 
     found = _collect(flags, {})
     graph = read_mapping(found["mapping"].value if "mapping" in found else "removals")
@@ -135,27 +167,13 @@ def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags
     if embedder is None:
         raise SettingsError("the mapping has ready vectors, so there is no model to embed a search text with")
     connection = config.neo4j_settings(found).connection()
-    with open_driver(connection) as driver:
-        vector = search.embed_query(embedder, text, embedding.index.dimension)  # type: ignore[arg-type]
-        # Several nodes may carry the same words; a person wants different answers.
-        asked = limit if as_json else limit * 10
-        hits = search.nearest(driver, connection.database, table, vector, asked)
+    vector = search.embed_query(embedder, text, embedding.index.dimension)  # type: ignore[arg-type]
+    # Several nodes may carry the same words; a person wants different answers.
+    hits = search.nearest(connection, table, vector, limit if as_json else limit * 10)
     if as_json:
-        sys.stdout.write(json.dumps([asdict(hit) for hit in hits], default=str) + "\n")
-        return
-    _print_hits(hits, embedding.text_column, limit)
-
-
-def _print_hits(hits: list[Any], text_property: str | None, limit: int) -> None:
-    alike: dict[str, list[Any]] = {}
-    for hit in hits:
-        alike.setdefault(str(hit.properties.get(text_property or "", "")), []).append(hit)
-    if not hits:
-        click.echo("no answer: the graph holds no vector yet; run delta-neo4j load")
-    for text, group in list(alike.items())[:limit]:
-        key = ", ".join(map(str, group[0].key))
-        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        click.echo(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {key}{more}\n       {text}")
+        click.echo(json.dumps([asdict(hit) for hit in hits], default=str))
+    else:
+        click.echo("\n".join(search.lines(table, hits, limit)))
 
 
 def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
@@ -206,24 +224,8 @@ def local_session(**options: str) -> SparkSession:
 
     # Workers start with whatever `python3` is first on the path, and miss the virtual environment.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        # A local load is over before the second compiler pays off, and its threads are Neo4j's cores.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        # A few cores share one disk here: the cluster's defaults of 200 and 50 are all overhead.
-        "spark.sql.shuffle.partitions": "4",
-        "spark.databricks.delta.snapshotPartitions": "2",
-        "spark.log.level": "ERROR",
-        **options,
-    }
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
-    for name, value in settings.items():
+    for name, value in {**LOCAL_SPARK, **options}.items():
         builder = builder.config(name, value)
     # Spark's launcher talks on the standard error of its whole life; the one line worth reading is kept for us.
     with tempfile.TemporaryFile() as noise:

@@ -64,6 +64,7 @@ class Found:
     value: Any
     origin: str
     secret: bool = False
+    rank: int = 0  # of the origin: lower wins, where two settings say the same thing
 
     def __repr__(self) -> str:
         """Show the value unless it is a secret."""
@@ -107,14 +108,14 @@ def _first(  # noqa: PLR0917  # the origins, in their order
 ) -> Found | None:
     if flags.get(setting.name) not in (None, "", ()):
         return Found(flags[setting.name], "flag", setting.secret)
-    for origin, values in (("environment", environment), ("env file", file_values)):
+    for rank, (origin, values) in enumerate((("environment", environment), ("env file", file_values)), 1):
         for variable in setting.variables:
             if values.get(variable, "").strip():
-                return Found(values[variable].strip(), f"{origin} {variable}", setting.secret)
+                return Found(values[variable].strip(), f"{origin} {variable}", setting.secret, rank)
     if secrets and setting.secret_key:
         value = secrets.get(setting.secret_key)
         if value:
-            return Found(value, f"secret scope {secrets.scope}", setting.secret)
+            return Found(value, f"secret scope {secrets.scope}", setting.secret, 3)
     if setting.name in defaults:
         return Found(defaults[setting.name], "job file", setting.secret)
     return None
@@ -187,11 +188,11 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
 
 
 def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
-    """Put the address together: a whole URI wins over protocol and host."""
+    """Put the address together: a whole URI wins over protocol and host of the same origin."""
     values = {name: found[name].value for name in ("username", "password", "database") if name in found}
     if "uri" in found:
         values["uri"] = found["uri"].value
-    elif "host" in found:
+    if "host" in found and ("uri" not in found or found["host"].rank < found["uri"].rank):
         protocol = found["protocol"].value if "protocol" in found else "neo4j+s"
         values["uri"] = f"{protocol}://{found['host'].value}"
     names = {name: _BY_NAME[name].variables[0] for name in ("uri", "username", "password", "database")}

@@ -107,8 +107,9 @@ def merge_relationships(table: Table, position: int) -> str:
     Build one relationship pass; the last one stamps `_dn_rel_hash`.
 
     Parameters: `$owner`, `$rows` of {k0…: the row's key, v, h, r: hash of the row's edges, t0…: end key or null,
-    i: row number}. Only rows whose node holds this very version take part. The row's own outdated edges of
-    this type go; others' stay. Returns (written, unchanged, skipped, removed, missing: row numbers).
+    i: row number}, `$stamp`: false when an earlier pass refused an edge, so that it is tried again. Only rows whose
+    node holds this very version take part. The row's own outdated edges of this type go; others' stay. Returns
+    (written, unchanged, skipped, none: rows without an end, removed, missing: row numbers).
     """
     relationship = table.relationships[position]
     return "\n".join(
@@ -122,7 +123,7 @@ def merge_relationships(table: Table, position: int) -> str:
             "FOREACH (edge IN stale | DELETE edge)",
             _merge(relationship),
             _stamp(table, position),
-            f"RETURN {', '.join(_counted(outcome) for outcome in ('written', 'unchanged', 'skipped'))},",
+            f"RETURN {', '.join(_counted(outcome) for outcome in ('written', 'unchanged', 'skipped', 'none'))},",
             "  sum(size(stale)) AS removed, collect(CASE outcome WHEN 'missing' THEN row.i END) AS missing",
         ]
     )
@@ -190,8 +191,11 @@ def _merge(relationship: Relationship) -> str:
 
 
 def _stamp(table: Table, position: int) -> str:
-    if position < len(table.relationships) - 1:
-        return "WITH row, outcome, stale"
+    # An earlier pass takes the stamp away: until the last one has come by, nothing counts as settled.
+    last = position == len(table.relationships) - 1
+    kept, stamp = (
+        ("settled", "CASE WHEN $stamp THEN row.r END") if last else ("settled OR n._dn_rel_hash IS NULL", "null")
+    )
     return (
-        "FOREACH (_ IN CASE WHEN settled THEN [] ELSE [1] END | SET n._dn_rel_hash = row.r)\nWITH row, outcome, stale"
+        f"FOREACH (_ IN CASE WHEN {kept} THEN [] ELSE [1] END | SET n._dn_rel_hash = {stamp})\nWITH row, outcome, stale"
     )

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import DeadLetterGateError
+from delta_neo4j.ranking import JSON_OPTIONS
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import FAULT, FAULT_CLASS, SPARK_TYPES, typed
 
@@ -27,11 +28,11 @@ def allowed(rows_read: int) -> int:
     return max(GATE_FLOOR, int(rows_read * GATE_SHARE))
 
 
-def gate(dead: int, rows_read: int, stage: str) -> None:
+def gate(dead: int, rows_read: int) -> None:
     """Raise `DeadLetterGateError` when a micro-batch has more dead letters than it may."""
     if dead > allowed(rows_read):
         raise DeadLetterGateError(
-            f"{dead} of {rows_read} rows of a micro-batch are refused at {stage} ({allowed(rows_read)} are allowed): "
+            f"{dead} of {rows_read} rows of a micro-batch are refused ({allowed(rows_read)} are allowed): "
             "the mapping or the source is wrong; see the dead_letters table, mend it and run again"
         )
 
@@ -94,6 +95,6 @@ class DeadLetters:
             F.lit(stage).alias("stage"),
             reason_class.alias("reason_class"),
             reason.alias("reason"),
-            F.to_json(whole, {"timeZone": "UTC"}).alias("row"),
+            F.to_json(whole, JSON_OPTIONS).alias("row"),
             F.current_timestamp().alias("recorded_at"),
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.errors import LoaderError
 from delta_neo4j.plan import Connection
-from delta_neo4j.preflight import server_version
+from delta_neo4j.server import server_version
 from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class GraphSession:
     """A driver that was seen to work; closed once, refused afterwards."""
 
     def __init__(self, uri: str, username: str, password: str) -> None:
-        connection = Connection(uri, username, password, retry_seconds=30.0)
+        connection = Connection(uri, username, password, database="", retry_seconds=30.0)
         try:
             server_version(connection)
         except LoaderError as error:

@@ -20,7 +20,6 @@ from delta_neo4j.writer import (
     RelationshipPass,
     Written,
     gather,
-    standing_parameters,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class GraphWriter:
         work = NodePass(
             connection=step.connection,
             statement=cypher.upsert_nodes(table),
-            parameters=standing_parameters(f"{step.source_token}:"),
+            parameters={"owner": cypher.OWNER, "source": f"{step.source_token}:"},
             metadata=self._metadata("nodes"),
             key_width=len(table.key),
             batch_rows=min(NODE_ROWS, step.batch_size),
@@ -63,19 +62,23 @@ class GraphWriter:
             names=tuple(p.name for p in table.properties if not cypher.is_temporal(p)),
             temporals=sum(map(cypher.is_temporal, table.properties)),
             vector_name=table.embedding.property if table.embedding else None,
-            edge_types=tuple(r.type for r in table.relationships),
+            edges=len(table.relationships),
         )
         return self._run(shaped, work)
 
-    def relationships(self, rows: DataFrame, position: int) -> Written:
-        """Merge one relationship type, partitioned by its hub so that no two writers lock the same one."""
+    def relationships(self, rows: DataFrame, position: int, *, stamp: bool) -> Written:
+        """
+        Merge one relationship type, partitioned by its hub so that no two writers lock the same one.
+
+        Without `stamp` the rows are not marked as done, because an earlier pass refused one of their edges.
+        """
         step, table = self.step, self.step.table
         relationship = table.relationships[position]
         shaped = step.hook(f"relationships {relationship.type}", self._edge_columns(rows, relationship))
         work = RelationshipPass(
             connection=step.connection,
             statement=cypher.merge_relationships(table, position),
-            parameters=standing_parameters(),
+            parameters={"owner": cypher.OWNER, "stamp": stamp},
             metadata=self._metadata(relationship.type),
             key_width=len(table.key),
             batch_rows=min(RELATIONSHIP_ROWS, step.batch_size),

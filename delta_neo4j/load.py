@@ -8,13 +8,22 @@ import logging
 import re
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException, StreamingQueryException
 
 from delta_neo4j import checkpoint, preflight, source
 from delta_neo4j.embedding.cache import EmbeddingCache
-from delta_neo4j.errors import BalanceError, CheckpointHeldError, LoaderError, PreflightError, TransientError, recovered
+from delta_neo4j.errors import (
+    BalanceError,
+    CheckpointHeldError,
+    LoaderError,
+    PreflightError,
+    TerminalError,
+    TransientError,
+    recovered,
+)
 from delta_neo4j.ledger import Ledger
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.pipeline import LoadStep, no_hook
@@ -55,10 +64,17 @@ def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any],
     report.seconds["total"] = time.monotonic() - began
     report.ended_at = dt.datetime.now(dt.UTC)
     if report.tables:  # a run that wrote nothing leaves nothing
-        moments = (report.started_at, report.ended_at)
-        row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
-        state.append_rows(spark, "runs", [row])
+        _keep(spark, settings, state, report)
     return report
+
+
+def _keep(spark: SparkSession, settings: LoadSettings, state: State, report: RunReport) -> None:
+    moments = (report.started_at, report.ended_at)
+    row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
+    try:
+        state.append_rows(spark, "runs", [row])
+    except PySparkException as error:
+        report.fail(report.error or _as_loader_error(error))  # what went wrong first is what the user must read
 
 
 def _run(
@@ -66,10 +82,10 @@ def _run(
 ) -> None:
     began = time.monotonic()
     graph = read_mapping(settings.mapping, settings.sources)
+    ready = preflight.check(spark, graph, settings, state)
     if settings.reset_checkpoint:
         for table in graph.tables:
-            checkpoint.reset(_folder(settings, table))
-    ready = preflight.check(spark, graph, settings, state)
+            checkpoint.reset(spark, _folder(settings, table))
     report.ready(ready, spark.version)
     log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
@@ -101,23 +117,34 @@ def make_step(
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
     load_ = checkpoint.open_load(spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
-    ledger = Ledger(state, load_.load_id, table.name, MODE)
-    last_recorded, rows_recorded = ledger.standing(spark)
+    step = _step(settings, table, ready, load_, run_id=run_id, hook=hook)
+    last_recorded, rows_recorded = step.ledger.standing(spark)
+    return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded)
+
+
+def _step(
+    settings: LoadSettings,
+    table: Table,
+    ready: Ready,
+    load_: checkpoint.Load,
+    *,
+    run_id: str,
+    hook: Callable[[str, Any], Any] = no_hook,
+) -> LoadStep:
+    state = State(settings.state)
     has_text = table.embedding is not None and table.embedding.text_column is not None
     return LoadStep(
         table=table,
         load=load_,
-        ledger=ledger,
+        ledger=Ledger(state, load_.load_id, table.name, MODE),
         cache=EmbeddingCache(state, ready.model_id),
         embedder=ready.embedder if has_text else None,
         connection=settings.neo4j.connection(settings.graph_retry_seconds),
         run_id=run_id,
-        staging_path=f"{folder}/staging",
-        source_token=source.source_token(found.table_id, MODE),
+        staging_path=f"{_folder(settings, table)}/staging",
+        source_token=source.source_token(load_.table_id, MODE),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
-        last_recorded=last_recorded,
-        rows_recorded=rows_recorded,
         hook=hook,
     )
 
@@ -192,7 +219,11 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     graph = read_mapping(settings.mapping, settings.sources)
     table = graph.tables[0]
     ready = preflight.check(spark, graph, settings, State(settings.state))
-    step = make_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12])
+    found, state = ready.sources[table.name], State(settings.state)
+    # The caller's stream has a checkpoint of its own, whose batch ids say nothing about those in our ledger: each
+    # process is a load of its own, and a batch that comes again changes nothing.
+    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
+    step = _step(settings, table, ready, load_, run_id=uuid.uuid4().hex[:12])
     return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
 
 
@@ -200,7 +231,8 @@ def _as_loader_error(error: PySparkException) -> LoaderError:
     text = str(error)
     told = recovered(text)
     if told is not None:
-        return told
+        # Exit code 2 says that nothing was written; once a stream has begun that is no longer so.
+        return TransientError(str(told)) if isinstance(told, TerminalError) else told
     if "CONCURRENT_STREAM_LOG_UPDATE" in text or "CONCURRENT_QUERY" in text:
         return CheckpointHeldError("another run works on this checkpoint; wait for it to end, then run again")
     if "DELTA_SOURCE_TABLE_IGNORE_CHANGES" in text or "DELTA_SOURCE_IGNORE_DELETE" in text:

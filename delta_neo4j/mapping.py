@@ -114,6 +114,9 @@ class TableModel(_Strict):
         names = [p.property for p in (*self.key, *self.properties)]
         if self.embedding:
             names.append(self.embedding.property)
+        keys = [*self.key, *(part for r in self.relationships for part in r.end.key)]
+        if any(part.type == "float" for part in keys):
+            raise ValueError("a key of type float cannot be found again (NaN equals nothing); use string or integer")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"property {twice[0]!r} is filled twice")

@@ -57,8 +57,8 @@ class LoadStep:
     source_token: str
     write_partitions: int
     batch_size: int
-    last_recorded: int  # batch id, and the rows of all batches up to it
-    rows_recorded: int
+    last_recorded: int = -1  # batch id, and the rows of all batches up to it
+    rows_recorded: int = 0
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -104,8 +104,8 @@ class _Batch:
             )
         with self._timed("record"):
             self._keep_dead_letters()
+            account = step.hook("ledger", account)
             account.check(f"micro-batch {self.batch_id} of {step.table.name}")
-            step.hook("ledger", account)
             step.ledger.record(batch.sparkSession, step.run_id, self.batch_id, self.attempt, account)
         log.info(
             "batch.loaded",
@@ -161,29 +161,42 @@ class _Batch:
         self._add_effort(written.counts)
         if written.refusals:
             self._add_letters(self.letters.of_refused(rows, written.refusals, "nodes"), len(written.refusals))
+        held, refused = written.counts["written"] + written.counts["unchanged"], 0
         for position, relationship in enumerate(step.table.relationships):
-            account.edges(relationship.type)["expected"] += written.counts[f"expected.{relationship.type}"]
-            self._relate(writer, rows, position)
+            account.edges(relationship.type)["expected"] += written.counts[f"expected.{position}"]
+            refused += self._relate(writer, rows, position, held=held, stamp=not refused)
 
-    def _relate(self, writer: GraphWriter, rows: DataFrame, position: int) -> None:
+    def _relate(self, writer: GraphWriter, rows: DataFrame, position: int, *, held: int, stamp: bool) -> int:
+        """Take one relationship pass over the rows that the graph holds; give the number of edges refused."""
         relationship = self.step.table.relationships[position]
         with self._timed("relate"):
-            related = writer.relationships(rows, position)
+            related = writer.relationships(rows, position, stamp=stamp)
         terms = self.account.edges(relationship.type)
         for term in ("written", "unchanged", "skipped", "dead_lettered", "removed"):
             terms[term] += related.counts[term]
         self.account.writer["end_nodes_created"] += related.counts["nodes_created"]
         self._add_effort(related.counts)
+        seen = sum(related.counts[term] for term in ("written", "unchanged", "skipped", "dead_lettered", "none"))
+        if seen != held:
+            # Rows without an end are in no equation of edges, but an edge they had before may have to go.
+            raise BalanceError(
+                f"micro-batch {self.batch_id} of {self.step.table.name} does not add up: the graph holds {held} of "
+                f"its rows, the {relationship.type} pass saw {seen} ({held - seen:+d})"
+            )
         if related.refusals:
             letters = self.letters.of_refused(rows, related.refusals, f"relationships {relationship.type}")
             self._add_letters(letters, len(related.refusals), of_rows=False)
+        return len(related.refusals)
 
     def _add_letters(self, letters: DataFrame, count: int, *, of_rows: bool = True) -> None:
         """Note dead letters to keep at the end; those of edges leave their row written."""
         self.pending.append((letters, count))
         if of_rows:
             self.account.outcomes["dead_lettered"] += count
-        gate(sum(n for _, n in self.pending), self.account.rows_read, "this step")
+        dead = sum(n for _, n in self.pending)
+        if dead > allowed(self.account.rows_read):
+            self._keep_dead_letters()  # so that there is something to look at
+        gate(dead, self.account.rows_read)
 
     def _add_effort(self, counts: dict[str, int]) -> None:
         for term in ("transactions", "retries", "deadlocks"):

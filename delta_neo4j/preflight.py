@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
 from pyspark.sql import SparkSession  # noqa: TC002
 
 from delta_neo4j import models, schema, source, validation
 from delta_neo4j.embedding.base import probe
 from delta_neo4j.embedding.choose import choose
 from delta_neo4j.errors import PreflightError
-from delta_neo4j.transactions import one_line, open_driver
+from delta_neo4j.server import server_version
+from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
-    from delta_neo4j.plan import Connection, Graph, Table
+    from delta_neo4j.plan import Graph, Table
     from delta_neo4j.settings import LoadSettings
     from delta_neo4j.source import SourceVersion
     from delta_neo4j.state import State
@@ -64,27 +64,3 @@ def _dimension(graph: Graph) -> int:
             f"one model embeds all texts, but the mapping's indexes have dimensions {sorted(dimensions)}"
         )
     return dimensions.pop()
-
-
-def server_version(connection: Connection) -> str:
-    """Connect and give the server's version, or raise one line that says what is wrong and what to do."""
-    with open_driver(connection) as driver:
-        try:
-            with driver.session(database=connection.database) as session:
-                session.run("RETURN 1").consume()  # the address may answer and the database not
-            return str(driver.get_server_info().agent).removeprefix("Neo4j/")
-        except AuthError as error:
-            raise PreflightError(
-                f"Neo4j at {connection.uri} refused the user name or password of {connection.username!r}; "
-                "check NEO4J_USERNAME and NEO4J_PASSWORD"
-            ) from error
-        except ClientError as error:
-            raise PreflightError(
-                f"Neo4j at {connection.uri} has no usable database {connection.database!r}: {one_line(error)}; "
-                "check NEO4J_DATABASE"
-            ) from error
-        except (DriverError, Neo4jError, OSError, ValueError) as error:
-            raise PreflightError(
-                f"Neo4j at {connection.uri} does not answer: {one_line(error)}; check the address, that the server "
-                "(or the Aura instance) runs, and that port 7687 is open"
-            ) from error

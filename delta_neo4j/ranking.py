@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 STATE = "state"
 UNSOUND, SUPERSEDED, WINNER = "unsound", "superseded", "winner"
+# Every digit of a moment, in UTC: the default format stops at milliseconds and follows the session's zone.
+JSON_OPTIONS = {
+    "timeZone": "UTC",
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 HASH_LENGTH = 32  # hex digits, 128 bits: no accidental twin in any table that fits a graph
 
 
@@ -32,9 +38,7 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
     hashed = rows.withColumns(
         {
             "content_hash": _content_hash(table, model_id),
-            "rel_hash": _digest(
-                [end_key(table, p).alias(f"{r.type}.{p.name}") for r in table.relationships for p in r.end_key]
-            ),
+            "rel_hash": _relationship_hash(table),
             "text_hash": F.sha2(text(table), 256),  # of the exact text sent; null where there is none
         }
     )
@@ -53,7 +57,10 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
 
 
 def _content_hash(table: Table, model_id: str) -> Column:
-    parts = [typed(table, p).alias(p.name) for p in (*table.key, *table.properties)]
+    # Labels and types are part of what a row makes: another mapping of the same values is other content.
+    shape = [":".join(table.labels), *(f"{p.name} {p.type}" for p in (*table.key, *table.properties))]
+    parts = [F.lit("|".join(shape)).alias("_shape")]
+    parts += [typed(table, p).alias(p.name) for p in (*table.key, *table.properties)]
     if table.embedding:
         origin = table.embedding.text_column or table.embedding.vector_column or ""
         parts.append(F.col(raw_column(table, origin)).alias(table.embedding.property))
@@ -61,8 +68,17 @@ def _content_hash(table: Table, model_id: str) -> Column:
     return _digest(parts)
 
 
+def _relationship_hash(table: Table) -> Column:
+    parts = []
+    for i, relationship in enumerate(table.relationships):
+        shape = (relationship.type, str(relationship.incoming), relationship.end_label, relationship.on_missing)
+        parts.append(F.lit("|".join(shape)).alias(f"shape{i}"))
+        parts += [end_key(table, p).alias(f"{i}.{p.name}") for p in relationship.end_key]
+    return _digest(parts)
+
+
 def _digest(parts: list[Column]) -> Column:
     if not parts:
         return F.lit("")
     # JSON names each value, so a null here and a null there cannot look alike; UTC keeps zones out.
-    return F.substring(F.sha2(F.to_json(F.struct(*parts), {"timeZone": "UTC"}), 256), 1, HASH_LENGTH)
+    return F.substring(F.sha2(F.to_json(F.struct(*parts), JSON_OPTIONS), 256), 1, HASH_LENGTH)

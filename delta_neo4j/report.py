@@ -70,8 +70,8 @@ class RunReport:
 
     @property
     def balanced(self) -> bool:
-        """Whether every equation of every table holds."""
-        return self.exit_code != 4 and not any(table.account.imbalances() for table in self.tables)  # noqa: PLR2004
+        """Whether the run came to its end and every equation of every table holds."""
+        return self.error is None and not any(table.account.imbalances() for table in self.tables)
 
     @property
     def exit_code(self) -> int:

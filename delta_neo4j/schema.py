@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from neo4j.exceptions import ClientError, DatabaseError, Neo4jError
+from neo4j.exceptions import ClientError, DatabaseError, DriverError, Neo4jError
 
 from delta_neo4j import cypher
 from delta_neo4j.errors import PreflightError
@@ -22,12 +22,18 @@ ONLINE_TIMEOUT = 600.0  # seconds for an index over a graph that is already ther
 def ensure(driver: neo4j.Driver, database: str, graph: Graph) -> None:
     """Make and await every constraint and index of the mapping, or raise `PreflightError`."""
     with driver.session(database=database) as session:
-        for label, key in _node_keys(graph):
-            _ensure_constraint(session, label, key)
-        for table in graph.tables:
-            if table.embedding:
-                _ensure_vector_index(session, table, table.embedding)
-        _await_online(session)
+        try:
+            for label, key in _node_keys(graph):
+                _ensure_constraint(session, label, key)
+            for table in graph.tables:
+                if table.embedding:
+                    _ensure_vector_index(session, table, table.embedding)
+            _await_online(session, graph)
+        except (Neo4jError, DriverError) as error:
+            raise PreflightError(
+                f"constraints and indexes cannot be made ready: {one_line(error)}; check that the user may create "
+                "and show them, and that the server is 5.26 or newer"
+            ) from error
 
 
 def _node_keys(graph: Graph) -> list[tuple[str, tuple[Property, ...]]]:
@@ -73,15 +79,21 @@ def _constraint_fault(session: neo4j.Session, label: str, key: tuple[Property, .
 def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedding) -> None:
     label, index = table.labels[0], embedding.index
     session.run(cypher.create_vector_index(label, embedding.property, index)).consume()
-    query = "SHOW VECTOR INDEXES YIELD name, labelsOrTypes, properties, options RETURN *"
-    found = session.run(query).data()
-    covering = [row for row in found if label in row["labelsOrTypes"] and embedding.property == row["properties"][0]]
-    if not covering:
-        raise PreflightError(
-            f"the index name {index.name} is taken by another index, so {label}.{embedding.property} has none; "
-            f"drop it (DROP INDEX {index.name}) or name another in the mapping"
-        )
-    _check_config(covering[0], label, embedding)
+    covering_index(session, label, embedding)
+
+
+def covering_index(session: neo4j.Session, label: str, embedding: Embedding) -> str:
+    """Give the name of the vector index on the embedding, whoever made it; raise `PreflightError` if it misfits."""
+    found = session.run("SHOW VECTOR INDEXES YIELD name, labelsOrTypes, properties, options").data()
+    for row in found:
+        if label in row["labelsOrTypes"] and embedding.property == row["properties"][0]:
+            _check_config(row, label, embedding)
+            return str(row["name"])
+    name = embedding.index.name
+    raise PreflightError(
+        f"{label}.{embedding.property} has no vector index (delta-neo4j load makes it); if the name {name} is taken "
+        f"by another index, drop that (DROP INDEX {name}) or name another in the mapping"
+    )
 
 
 def _check_config(row: dict[str, Any], label: str, embedding: Embedding) -> None:
@@ -96,15 +108,20 @@ def _check_config(row: dict[str, Any], label: str, embedding: Embedding) -> None
             )
 
 
-def _await_online(session: neo4j.Session) -> None:
-    # MERGE without an index online scans (10,000 rows took 248 s), so this is proved, not assumed.
+def _await_online(session: neo4j.Session, graph: Graph) -> None:
+    # MERGE without an index online scans (10,000 rows took 248 s), so this is proved, not assumed. Only the
+    # mapping's own labels count: a stranger's broken index is not ours to wait for.
+    labels = list({label for label, _ in _node_keys(graph)})
+    query = (
+        "SHOW INDEXES YIELD name, state, labelsOrTypes WHERE state <> 'ONLINE' "
+        "AND any(label IN labelsOrTypes WHERE label IN $labels) RETURN name, state"
+    )
     deadline = time.monotonic() + ONLINE_TIMEOUT
-    session.run("CALL db.awaitIndexes($seconds)", seconds=int(ONLINE_TIMEOUT)).consume()
-    query = "SHOW INDEXES YIELD name, state WHERE state <> 'ONLINE' RETURN name, state"
-    waiting = session.run(query).data()
-    failed = [row["name"] for row in waiting if row["state"] == "FAILED"]
-    if failed or (waiting and time.monotonic() > deadline):
-        names = ", ".join(failed or [row["name"] for row in waiting])
-        raise PreflightError(
-            f"these indexes do not come online: {names}; see SHOW INDEXES, drop what failed and run again"
-        )
+    while waiting := session.run(query, labels=labels).data():
+        failed = [row["name"] for row in waiting if row["state"] == "FAILED"]
+        if failed or time.monotonic() > deadline:
+            names = ", ".join(failed or [row["name"] for row in waiting])
+            raise PreflightError(
+                f"these indexes do not come online: {names}; see SHOW INDEXES, drop what failed and run again"
+            )
+        time.sleep(0.1)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from neo4j.exceptions import Neo4jError
+
 from delta_neo4j.embedding.base import Calls, checked
-from delta_neo4j.errors import SettingsError
+from delta_neo4j.errors import PreflightError, SettingsError
 from delta_neo4j.identifiers import HIDDEN_PREFIX, quoted
+from delta_neo4j.schema import covering_index
+from delta_neo4j.server import server_version
+from delta_neo4j.transactions import one_line, open_driver
 
 if TYPE_CHECKING:
     import neo4j
@@ -15,7 +20,7 @@ if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Vector
     from delta_neo4j.embedding.in_process import InProcessEmbedder
     from delta_neo4j.embedding.rest import RestEmbedder
-    from delta_neo4j.plan import Embedding, Graph, Table
+    from delta_neo4j.plan import Connection, Embedding, Graph, Table
 
 # The index is approximate; asking for more and ranking exactly lifts recall@10 from 0.93 to 0.99 (measured).
 OVERSAMPLING = 5
@@ -47,8 +52,12 @@ def embed_query(embedder: RestEmbedder | InProcessEmbedder, text: str, dimension
     return answer.vector
 
 
-def nearest(driver: neo4j.Driver, database: str, table: Table, vector: Vector, limit: int) -> list[Hit]:
-    """Give the `limit` nodes nearest to `vector` (shape: dimension), best first, ranked by exact similarity."""
+def nearest(connection: Connection, table: Table, vector: Vector, limit: int) -> list[Hit]:
+    """
+    Give the `limit` nodes nearest to `vector` (shape: dimension), best first, ranked by exact similarity.
+
+    Raises `PreflightError` when Neo4j does not answer or the vector index is not there.
+    """
     embedding = table.embedding
     if embedding is None:
         raise SettingsError(f"table {table.name} has no embedding to search")
@@ -58,14 +67,31 @@ def nearest(driver: neo4j.Driver, database: str, table: Table, vector: Vector, l
         f"(node.{quoted(embedding.property)}, $vector) AS score "
         "RETURN labels(node) AS labels, properties(node) AS properties, score ORDER BY score DESC LIMIT $limit"
     )
-    parameters = {
-        "index": embedding.index.name,
-        "asked": limit * OVERSAMPLING,
-        "vector": vector.tolist(),
-        "limit": limit,
-    }
-    with driver.session(database=database, default_access_mode="READ") as session:
-        return [_hit(table, embedding, record) for record in session.run(query, parameters)]
+    server_version(connection)  # says in one line what is wrong with address, password or database
+    asked = {"asked": limit * OVERSAMPLING, "vector": vector.tolist(), "limit": limit}
+    with open_driver(connection) as driver, driver.session(database=connection.database) as session:
+        try:
+            index = covering_index(session, table.labels[0], embedding)
+            return [_hit(table, embedding, record) for record in session.run(query, {"index": index, **asked})]
+        except Neo4jError as error:
+            raise PreflightError(f"the graph cannot be searched: {one_line(error)}") from error
+
+
+def lines(table: Table, hits: list[Hit], limit: int) -> list[str]:
+    """Lay out hits for a person: different texts, best first, with how many nodes carry each."""
+    if not hits:
+        return ["no answer: the graph holds no vector yet; run delta-neo4j load"]
+    column = table.embedding.text_column if table.embedding else None
+    names = [p.name for p in table.properties if p.column == column]
+    alike: dict[str, list[Hit]] = {}
+    for hit in hits:
+        alike.setdefault(str(hit.properties.get(names[0], "")) if names else str(hit.key), []).append(hit)
+    shown = []
+    for text, group in list(alike.items())[:limit]:
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        shown.append(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {', '.join(map(str, group[0].key))}{more}")
+        shown.append(f"       {text}")
+    return shown
 
 
 def _hit(table: Table, embedding: Embedding, record: neo4j.Record) -> Hit:

@@ -41,7 +41,7 @@ class Neo4jSettings(_Values):
     @classmethod
     def _known_scheme(cls, uri: str) -> str:
         parts = urlsplit(uri)
-        if parts.scheme not in NEO4J_SCHEMES or not parts.hostname:
+        if parts.scheme not in NEO4J_SCHEMES or not parts.hostname or "://" in uri.removeprefix(f"{parts.scheme}://"):
             raise ValueError(
                 f"a Neo4j address looks like neo4j+s://HOST; the scheme is one of {', '.join(NEO4J_SCHEMES)}"
             )
@@ -54,11 +54,6 @@ class Neo4jSettings(_Values):
         secret = self.password.get_secret_value()
         return Connection(self.uri, self.username, secret, self.database, retry_seconds)
 
-    @property
-    def loopback(self) -> bool:
-        """Whether the server is on this machine."""
-        return urlsplit(self.uri).hostname in {"localhost", "127.0.0.1", "::1"}
-
 
 class EmbeddingSettings(_Values):
     """How texts become vectors."""
@@ -68,6 +63,16 @@ class EmbeddingSettings(_Values):
     url: OptionalText = None
     token: SecretStr | None = None
     wait_seconds: float = Field(600.0, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://unset")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("an endpoint's address looks like https://HOST/serving-endpoints/NAME/invocations")
+        if parts.username or parts.password:
+            raise ValueError("an endpoint's address carries no user name and password; give EMBEDDING_TOKEN on its own")
+        return url
 
     @field_validator("endpoint")
     @classmethod

@@ -45,7 +45,12 @@ def typed(table: Table, prop: Property) -> Column:
 def end_key(table: Table, prop: Property) -> Column:
     """Give a part of an end node's key; a blank one is no key at all."""
     value = typed(table, prop)
-    return F.when(F.trim(value.cast("string")) != "", value)
+    return F.when(~_blank(value), value)
+
+
+def _blank(value: Column) -> Column:
+    # By any whitespace, not only spaces.
+    return F.length(F.regexp_replace(value.cast("string"), r"\s+", "")) == 0
 
 
 def text(table: Table) -> Column:
@@ -53,8 +58,7 @@ def text(table: Table) -> Column:
     if table.embedding is None or table.embedding.text_column is None:
         return F.lit(None).cast("string")
     column = F.col(raw_column(table, table.embedding.text_column))
-    # Blank by any whitespace, not only spaces; the text itself is sent as it stands.
-    return F.when(F.length(F.regexp_replace(column, r"\s+", "")) > 0, column)
+    return F.when(~_blank(column), column)  # what is not blank is sent as it stands
 
 
 def validated(table: Table, rows: DataFrame) -> DataFrame:
@@ -71,7 +75,7 @@ def _rules(table: Table, schema: StructType) -> Iterator[tuple[str, Column, Colu
     for prop in table.key:
         raw = F.col(raw_column(table, prop.column))
         yield "key_missing", raw.isNull(), F.lit(f"key column {prop.column!r} is null")
-        blank = F.trim(raw.cast("string")) == ""
+        blank = _blank(raw)
         yield "key_missing", blank, F.lit(f"key column {prop.column!r} is blank")
     ends = [prop for relationship in table.relationships for prop in relationship.end_key]
     for prop in (*table.key, *table.properties, *ends):
@@ -103,7 +107,7 @@ def _vector_rules(table: Table, embedding: Embedding) -> Iterator[tuple[str, Col
     vector, dimension = F.col(raw_column(table, embedding.vector_column or "")), embedding.index.dimension
     name = f"vector column {embedding.vector_column!r}"
     size = F.concat(F.lit(f"{name} has "), F.size(vector).cast("string"), F.lit(f" values, not {dimension}"))
-    yield "vector_dimension", F.size(vector) != dimension, size
+    yield "vector_dimension", vector.isNotNull() & (F.size(vector) != dimension), size
     infinite = (float("inf"), float("-inf"))
     unfit = F.exists(vector, lambda x: x.isNull() | F.isnan(x) | x.isin(*infinite))
     yield "vector_not_finite", unfit, F.lit(f"{name} holds null, NaN or infinity")
@@ -113,11 +117,23 @@ def _vector_rules(table: Table, embedding: Embedding) -> Iterator[tuple[str, Col
 def check_types(table: Table, schema: StructType, empty: DataFrame) -> None:
     """Raise `PreflightError` for a column whose type cannot become what the mapping asks; `empty` has `schema`."""
     rows = contract(table, empty)
-    for prop in (*table.key, *table.properties, *(p for r in table.relationships for p in r.end_key)):
+    wanted = (*table.key, *table.properties, *(p for r in table.relationships for p in r.end_key))
+    try:
+        rows.select([typed(table, prop) for prop in wanted]).schema  # noqa: B018  # analysis is what raises
+    except AnalysisException:
+        _name_impossible(table, schema, rows, wanted)
+    _check_embedding_types(table, schema)
+
+
+def _name_impossible(table: Table, schema: StructType, rows: DataFrame, wanted: tuple[Property, ...]) -> None:
+    for prop in wanted:
         try:
-            rows.select(typed(table, prop).cast("string")).schema  # noqa: B018  # analysis is what raises
+            rows.select(typed(table, prop)).schema  # noqa: B018
         except AnalysisException as error:
             raise PreflightError(_wrong_type(table, prop.column, schema, f"a property of type {prop.type}")) from error
+
+
+def _check_embedding_types(table: Table, schema: StructType) -> None:
     embedding = table.embedding
     if embedding and embedding.text_column and not isinstance(schema[embedding.text_column].dataType, StringType):
         raise PreflightError(_wrong_type(table, embedding.text_column, schema, "a text"))

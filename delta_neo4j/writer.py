@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from delta_neo4j.cypher import OWNER
-from delta_neo4j.errors import BalanceError, DeadLetterGateError, travelling
+from delta_neo4j.errors import BalanceError, DeadLetterGateError, GraphUnavailableError, travelling
 from delta_neo4j.rows import Rows, epochs, values, vectors
 from delta_neo4j.transactions import RefusedError, TooLargeError, Writer, open_driver
 
@@ -73,7 +72,7 @@ class NodePass(Pass):
     names: tuple[str, ...] = ()
     temporals: int = 0
     vector_name: str | None = None
-    edge_types: tuple[str, ...] = ()
+    edges: int = 0
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
         """Build {k0…, p, v, h, w, x, e0…, s0…, n0…} for each row."""
@@ -84,7 +83,7 @@ class NodePass(Pass):
             properties.append(vectors(batch.column("vector")))
             _check_vectors(properties[-1], batch.column("has_vector").to_pylist())
         fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w", "x"]
-        fixed += [f"e{i}" for i in range(len(self.edge_types))]
+        fixed += [f"e{i}" for i in range(self.edges)]
         columns = [values(batch.column(name)) for name in fixed]
         for i in range(self.temporals):
             fixed += [f"s{i}", f"n{i}"]
@@ -105,8 +104,8 @@ class NodePass(Pass):
             task.counts[record["outcome"]] += record["rows"]
             if record["outcome"] == "superseded":
                 continue
-            for i, edge_type in enumerate(self.edge_types):
-                task.counts[f"expected.{edge_type}"] += record[f"e{i}"]
+            for i in range(self.edges):
+                task.counts[f"expected.{i}"] += record[f"e{i}"]
             for name in ("without_text", "truncated", "length_unknown"):
                 task.counts[name] += record[name]
 
@@ -136,7 +135,7 @@ class RelationshipPass(Pass):
     def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:
         """Count outcomes; a missing end is a dead letter of its edge alone."""
         for record in records:
-            for name in ("written", "unchanged", "skipped", "removed"):
+            for name in ("written", "unchanged", "skipped", "none", "removed"):
                 task.counts[name] += record[name]
             missing = set(record["missing"])
             for row in rows:
@@ -179,15 +178,18 @@ class _Task:
         try:
             records = self.writer.run(self.work.statement, {"rows": rows, **self.work.parameters})
         except TooLargeError as error:
+            if len(rows) == 1:
+                raise GraphUnavailableError(
+                    f"Neo4j has no memory left for a transaction of one row: {error}; raise "
+                    "dbms.memory.transaction.total.max, or run again when less goes on"
+                ) from error
             self.largest = max(1, len(rows) // 2)  # remembered: the next transactions start at this size
-            refusal = RefusedError("too_large", f"one row does not fit the server's transaction memory: {error}")
         except RefusedError as error:
-            refusal = error
+            if len(rows) == 1:
+                self.refuse(rows[0], error)
+                return
         else:
             self.work.tally(rows, records, self)
-            return
-        if len(rows) == 1:
-            self.refuse(rows[0], refusal)
             return
         middle = len(rows) // 2
         self.write(Rows(rows[:middle]))
@@ -247,8 +249,3 @@ def _bookmarks(raw: tuple[str, ...]) -> Any:
     import neo4j
 
     return neo4j.Bookmarks.from_raw_values(raw)
-
-
-def standing_parameters(source: str | None = None) -> dict[str, Any]:
-    """Give the parameters that all rows of a pass share."""
-    return {"owner": OWNER} if source is None else {"owner": OWNER, "source": source}

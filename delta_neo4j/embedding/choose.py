@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from delta_neo4j.embedding.in_process import InProcessEmbedder
 from delta_neo4j.embedding.rest import RestEmbedder
 from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
+    from delta_neo4j.embedding.in_process import InProcessEmbedder
     from delta_neo4j.plan import Graph
     from delta_neo4j.settings import EmbeddingSettings
 
@@ -45,6 +45,7 @@ def _rest(settings: EmbeddingSettings) -> RestEmbedder:
 
 
 def _in_process(workers: int) -> InProcessEmbedder:
+    from delta_neo4j.embedding.in_process import InProcessEmbedder
     from delta_neo4j.model.weights import minilm_folder
 
     return InProcessEmbedder(str(minilm_folder()), workers)

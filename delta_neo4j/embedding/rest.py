@@ -15,7 +15,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -98,6 +98,7 @@ class _Client:
         self._embedder = embedder
         self._calls = calls
         self._lock = Lock()
+        self._closed = Event()
         self._session = requests.Session()
         self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=CONCURRENCY))
         if embedder.token:
@@ -105,6 +106,8 @@ class _Client:
         self._patience = time.monotonic() + embedder.wait_seconds
 
     def close(self) -> None:
+        """Wake whoever waits, so that an interrupt does not sit out the wait."""
+        self._closed.set()
         self._session.close()
 
     def embed(self, texts: list[str]) -> list[Embedded]:
@@ -128,6 +131,8 @@ class _Client:
 
         def give_up(state: tenacity.RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
+            if self._closed.is_set():
+                return True
             if isinstance(error, _BusyError):  # being asked to wait costs patience, not an attempt
                 return time.monotonic() + (error.retry_after or 0) > self._patience
             return next(failures) >= ATTEMPTS
@@ -136,6 +141,7 @@ class _Client:
             retry=tenacity.retry_if_exception_type((_BusyError, _FlakyError)),
             wait=self._pause,
             stop=give_up,
+            sleep=self._sleep,
             before_sleep=self._before_sleep,
             reraise=True,
         )
@@ -148,7 +154,7 @@ class _Client:
             answer = self._session.post(self._embedder.url, json=body, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
         except requests.Timeout as error:
             raise _BusyError("it took too long") from error
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except requests.RequestException as error:
             raise _FlakyError(_cause(error)) from error
         _raise_for(answer, self._embedder)
         try:
@@ -162,7 +168,10 @@ class _Client:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, _BusyError) and error.retry_after is not None:
             return error.retry_after
-        return float(tenacity.wait_exponential_jitter(initial=0.2, max=20, jitter=1)(state))
+        return float(tenacity.wait_exponential_jitter(multiplier=0.2, max=20, jitter=1)(state))
+
+    def _sleep(self, seconds: float) -> None:
+        self._closed.wait(seconds)
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         with self._lock:

@@ -90,6 +90,11 @@ def test_process_batch_is_the_foreachbatch_function(spark, lts_graph, tmp_path, 
     stream = rows.writeStream.foreachBatch(job.process_batch).option("checkpointLocation", str(tmp_path / "mine"))
     stream.trigger(availableNow=True).start().awaitTermination()
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 10
+    # Another stream of the user's begins at batch 0 again: its rows are not taken for known ones.
+    write(spark, tmp_path / "source", [removal(n) for n in range(10, 12)])
+    again = rows.writeStream.foreachBatch(job.process_batch).option("checkpointLocation", str(tmp_path / "another"))
+    again.trigger(availableNow=True).start().awaitTermination()
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 12
 
 
 def test_the_job_files_constants_are_the_packages():

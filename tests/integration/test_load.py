@@ -109,12 +109,17 @@ def test_what_others_added_survives_a_load(spark, lts_graph, loads):
 
 
 @pytest.mark.parametrize(
-    "step", ["read", "validate", "rank", "stage", "embed", "flush", "nodes", "relationships HAS_REMOVAL"]
+    "step",
+    [
+        *("read", "validate", "rank", "stage", "embed", "flush", "nodes"),
+        *("relationships HAS_REMOVAL", "relationships HAS_REMOVAL_EVENT", "dead_letters"),
+    ],
 )
 def test_a_row_lost_at_any_stage_fails_the_run(spark, lts_graph, loads, step):
     """Taking one row out of the data, at whatever stage, makes the run fail with the sums that differ."""
     runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n, RMV_REA_TX=f"reason {n}") for n in range(20)])
+    rows = [removal(n, RMV_REA_TX=f"reason {n}") for n in range(20)]
+    write(spark, runs.source, [*rows, removal(98, aircraft_id=None, component_id=None), removal(99, id=None)])
 
     def lose_one(name, value):
         if name != step:
@@ -124,10 +129,12 @@ def test_a_row_lost_at_any_stage_fails_the_run(spark, lts_graph, loads, step):
     report = runs.run(lose_one)
     assert report.exit_code == 4, report.error
     assert not report.balanced
-    assert runs.succeed()["balanced"] if step != "read" else runs.run().exit_code == 4
+    again = runs.run()
+    # What was lost before the first count is recorded as read: every later run says so until the load starts fresh.
+    assert again.exit_code == (4 if step == "read" else 0)
 
 
 def _without_one(frame):
     first = frame.columns[0]
-    lost = frame.orderBy(first).limit(1).collect()[0][first]
-    return frame.where(frame[first] != lost)
+    lost = frame.where(frame[first].isNotNull()).orderBy(first).limit(1).collect()[0][first]
+    return frame.where(~frame[first].eqNullSafe(lost))

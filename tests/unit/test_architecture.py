@@ -35,7 +35,7 @@ ALLOWED = {
     "transactions": {"errors"},
     "writer": {"cypher", "errors", "rows", "transactions"},
     "ledger": {"errors"},
-    "dead_letters": {"errors", "source", "validation"},
+    "dead_letters": {"errors", "ranking", "source", "validation"},
     "model": set(),
     "model.weights": {"errors"},
     "model.served": {"model.weights"},
@@ -51,12 +51,14 @@ ALLOWED = {
     "embedding.choose": {"embedding.in_process", "embedding.rest", "errors", "model.weights"},
     "models": {"embedding.base", "errors"},
     "schema": {"cypher", "errors", "transactions"},
+    "server": {"errors", "transactions"},
     "graph_rows": {"cypher", "embedding.tokens", "source", "validation", "writer"},
     "pipeline": {
         "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging", "validation",
     },
     "preflight": {
-        "embedding.base", "embedding.choose", "errors", "models", "schema", "source", "transactions", "validation",
+        "embedding.base", "embedding.choose", "errors", "models", "schema", "server", "source", "transactions",
+        "validation",
     },
     "shipping": {""},
     "report": {"ledger"},
@@ -64,13 +66,11 @@ ALLOWED = {
         "checkpoint", "embedding.cache", "errors", "ledger", "mapping", "pipeline", "preflight", "report", "shipping",
         "source", "state",
     },
-    "graph": {"errors", "plan", "preflight", "transactions"},
-    "search": {"embedding.base", "errors", "identifiers"},
+    "graph": {"errors", "plan", "server", "transactions"},
+    "search": {"embedding.base", "errors", "identifiers", "schema", "server", "transactions"},
     "progress": set(),
     "__main__": {"cli"},
-    "cli": {
-        "", "config", "embedding.choose", "errors", "load", "mapping", "progress", "report", "search", "transactions",
-    },
+    "cli": {"", "config", "embedding.choose", "errors", "load", "mapping", "progress", "report", "search"},
 }  # fmt: skip
 
 
@@ -141,6 +141,21 @@ def _code(path):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
             node.body[0].value.value = ""
     return ast.unparse(tree)
+
+
+def test_search_needs_no_pyspark():
+    """What `delta-neo4j search` imports works where no Spark is installed."""
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pyspark', 'delta'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "import delta_neo4j.search, delta_neo4j.mapping, delta_neo4j.config, delta_neo4j.embedding.choose\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -48,5 +48,5 @@ def test_relationships_have_the_mappings_direction():
 
 def test_only_the_last_pass_stamps_the_relationship_hash():
     """A crash between the passes leaves no stamp, so the replay repairs it."""
-    assert "SET n._dn_rel_hash" not in cypher.merge_relationships(REMOVALS, 0)
-    assert "SET n._dn_rel_hash = row.r" in cypher.merge_relationships(REMOVALS, 1)
+    assert "SET n._dn_rel_hash = null" in cypher.merge_relationships(REMOVALS, 0)
+    assert "SET n._dn_rel_hash = CASE WHEN $stamp THEN row.r END" in cypher.merge_relationships(REMOVALS, 1)
