@@ -67,9 +67,9 @@ def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads
     assert (first["flight_hours_at_removal"], first["shop_visit_required"]) == (8450, True)
 
 
-def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, graph, loads, test_data, model_url, minilm):
+def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, lts_graph, loads, test_data, model_url, minilm):
     """2,748 reports; every vector is MiniLM's own; each distinct narrative is asked for once."""
-    runs = loads(graph, mapping="maintenance_events", write_partitions=2)
+    runs = loads(lts_graph, mapping="maintenance_events", write_partitions=2)
     events = _csv(test_data / "faa" / "maintenance_events.csv")
     _delta(spark, runs.source, events)
     with serving(forward=model_url) as counted:
@@ -81,7 +81,7 @@ def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, graph, loads,
     assert sorted(text for text in counted.texts if text in distinct) == sorted(distinct)
     found = {
         row["id"]: row["v"]
-        for row in graph.query("MATCH (n:MaintenanceEvent) RETURN n.event_id AS id, n.embedding AS v")
+        for row in lts_graph.query("MATCH (n:MaintenanceEvent) RETURN n.event_id AS id, n.embedding AS v")
     }
     true = minilm.encode([row["narrative"] for row in events], batch_size=64, show_progress_bar=False)
     stored = np.array([found[row["event_id"]] for row in events], dtype=np.float32)
