@@ -210,7 +210,6 @@ def test_duplicates_in_the_graph_are_named(spark, graph, loads):
 def test_a_wrong_connection_is_said_in_one_line(spark, lts_graph, loads, change, words):
     """Password, host and database: each fault names itself, and no password is in the line."""
     runs = loads(lts_graph)
-    write(spark, runs.source, [removal(1)])
     values = {"uri": lts_graph.uri, "username": "neo4j", "password": PASSWORD, **change}
     report = runs.run(neo4j=Neo4jSettings(**values))
     assert report.exit_code == 2
