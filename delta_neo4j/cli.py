@@ -108,7 +108,8 @@ def run_load(
     """Find the settings, load, and show the summary: on failure too."""
     from delta_neo4j.report import RunReport, page
 
-    console = Console(stderr=True)
+    # A log has no width of its own; eighty columns would break the lines of the summary.
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
     try:
         report = _load(flags, console, reset_checkpoint=reset_checkpoint, defaults=defaults)
     except Exception as error:  # noqa: BLE001  # whatever it is, the summary says so; --debug shows the trace
