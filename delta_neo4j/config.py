@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, TextSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,11 @@ SETTINGS = (
     Setting("endpoint_wait", ("ENDPOINT_WAIT_S",)),
     Setting("url", ("EMBEDDING_URL",)),
     Setting("token", ("EMBEDDING_TOKEN",), secret=True),
+    Setting("runtime", ("DATABRICKS_RUNTIME_VERSION",)),
+    Setting("budget_texts", ("BUDGET_TEXTS",)),
+    Setting("budget_minutes", ("BUDGET_MINUTES",)),
+    Setting("budget_cost", ("BUDGET_COST",)),
+    Setting("price_per_hour", ("PRICE_PER_HOUR",)),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -111,7 +116,9 @@ def _first(  # noqa: PLR0917  # the origins, in their order
     for rank, (origin, values) in enumerate((("environment", environment), ("env file", file_values)), 1):
         for variable in setting.variables:
             if values.get(variable, "").strip():
-                return Found(values[variable].strip(), f"{origin} {variable}", setting.secret, rank)
+                # A blank may belong to a password; around anything else it is a slip of the hand.
+                told = values[variable] if setting.secret else values[variable].strip()
+                return Found(told, f"{origin} {variable}", setting.secret, rank)
     if secrets and setting.secret_key:
         value = secrets.get(setting.secret_key)
         if value:
@@ -205,8 +212,13 @@ _EMBEDDING = {
     "url": "url",
     "token": "token",
     "endpoint_wait": "wait_seconds",
+    "runtime": "runtime",
 }
-_LOAD = ("mapping", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions")
+_TEXT = (
+    "mapping", "state", "checkpoint", "write_partitions", "budget_texts", "budget_minutes", "budget_cost",
+    "price_per_hour",
+)  # fmt: skip
+_LOAD = (*_TEXT, "source_mode", "batch_size", "bytes_per_row")
 
 
 def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
@@ -218,13 +230,21 @@ def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
 
 
 def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:
-    """Give everything a run is told."""
-    values: dict[str, Any] = {name: found[name].value for name in _LOAD if name in found}
-    values["neo4j"] = neo4j_settings(found)
+    """Give everything a load is told."""
+    values = {**_shared(found, _LOAD), "neo4j": neo4j_settings(found), "reset_checkpoint": reset_checkpoint}
+    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+
+
+def text_settings(found: Mapping[str, Found]) -> TextSettings:
+    """Give what filling the cache is told: no word about Neo4j is needed."""
+    return validated(TextSettings, _shared(found, _TEXT), {name: _BY_NAME[name].variables[0] for name in _TEXT})
+
+
+def _shared(found: Mapping[str, Found], names: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: found[name].value for name in names if name in found}
     values["embedding"] = embedding_settings(found)
     values["sources"] = parse_sources(found["source"].value if "source" in found else ())
-    values["reset_checkpoint"] = reset_checkpoint
-    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+    return values
 
 
 def parse_sources(given: str | tuple[str, ...]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from delta_neo4j.writer import (
 )
 
 if TYPE_CHECKING:
+    from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.pipeline import LoadStep
     from delta_neo4j.plan import Relationship
 
@@ -37,7 +38,7 @@ class GraphWriter:
     step: LoadStep
     batch_id: int
     refusals_allowed: int
-    distinct_texts: int = 0
+    vectors: Vectors | None = None
     bookmarks: tuple[str, ...] = field(default=())
 
     def split_faulted(self, rows: DataFrame, faults: dict[str, str]) -> tuple[DataFrame, DataFrame]:
@@ -95,11 +96,10 @@ class GraphWriter:
         return written
 
     def _with_vectors(self, rows: DataFrame) -> DataFrame:
-        embedding = self.step.table.embedding
-        if embedding is None or embedding.text_column is None:
+        if self.vectors is None:
             return rows
         # A vector is as large as ten rows: with few of them the vectors go to the rows, else both are shuffled.
-        return self.step.cache.attach(rows, few=self.distinct_texts <= FEW_TEXTS)
+        return self.step.cache.attach(rows, self.vectors, few=self.vectors.count <= FEW_TEXTS)
 
     def _node_columns(self, rows: DataFrame) -> DataFrame:
         table = self.step.table

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import tenacity
 
-from delta_neo4j.embedding.base import Calls, Embedded, requests_of
+from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, requests_of
 from delta_neo4j.embedding.responses import UnreadableAnswerError, vectors
 from delta_neo4j.errors import EndpointUnavailableError, SettingsError
 
@@ -64,6 +64,7 @@ class RestEmbedder:
     token: str | None = field(default=None, repr=False)
     wait_seconds: float = 600.0
     strategy = "rest"
+    flush_texts = FLUSH_TEXTS
 
     @property
     def model_name(self) -> str:
