@@ -57,7 +57,8 @@ ALLOWED = {
     "server": {"errors", "transactions"},
     "graph_rows": {"cypher", "embedding.tokens", "source", "validation", "writer"},
     "pipeline": {
-        "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging", "validation",
+        "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging",
+        "validation",
     },
     "preflight": {
         "embedding.base", "embedding.choose", "errors", "models", "schema", "server", "source", "transactions",
@@ -80,7 +81,8 @@ ALLOWED = {
     "progress": set(),
     "__main__": {"cli"},
     "cli": {
-        "", "config", "embed", "embedding.choose", "errors", "load", "local_spark", "mapping", "progress", "report", "search",
+        "", "config", "embed", "embedding.choose", "errors", "load", "local_spark", "mapping", "progress", "report",
+        "search",
     },
 }  # fmt: skip
 
