@@ -49,6 +49,7 @@ check: install ## Lint, types, imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck setup_secrets.sh .ci/run tests/support/bare_python.sh
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 bench-quick: install ## Benchmarks on few rows
