@@ -83,7 +83,7 @@ def active_session() -> SparkSession | None:
 
 
 def require_same(found: Any, expected: Any, where: str) -> float:
-    """Return the worst cosine between two sets of vectors, lists or arrays; ModelError when they are not of the same model."""
+    """Return the worst cosine between two sets of vectors; ModelError when they are not of the same model."""
     import numpy as np
 
     try:

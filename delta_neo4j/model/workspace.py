@@ -47,7 +47,8 @@ class Workspace:
         """Refuse an address that would show the token to the wire."""
         whole = self.host if "://" in self.host else f"https://{self.host}"
         parts = urlsplit(whole)
-        if not parts.hostname or (parts.scheme != "https" and parts.hostname not in _LOOPBACK):
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not parts.hostname or not safe:
             raise ModelError("a Databricks workspace has an address like https://HOST: correct DATABRICKS_HOST")
         object.__setattr__(self, "host", f"{parts.scheme}://{parts.netloc}")
 
@@ -78,7 +79,7 @@ class Workspace:
     def _fault(self, answer: requests.Response, content: dict[str, Any], what: str) -> RefusedError | BusyError:
         status, code = answer.status_code, str(content.get("error_code", ""))
         words = " ".join(str(content.get("message") or answer.text).split())[:_WORDS]
-        said = f"{self.host} answered {what} with HTTP {status} {code}: {words}".rstrip(": ")
+        said = f"{self.host} answered {what} with HTTP {status}{f' {code}' if code else ''}: {words}".rstrip(": ")
         if status == requests.codes.too_many_requests or status >= requests.codes.internal_server_error:
             return BusyError(said, _seconds(answer.headers.get("Retry-After")))
         if status == requests.codes.unauthorized:

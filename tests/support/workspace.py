@@ -54,12 +54,12 @@ class StandIn:
             return self.answers.pop(0)
         if method != "GET" and not self.permitted:
             return _refusal(403, "PERMISSION_DENIED", "User does not have permission to create a serving endpoint")
-        name = path.split("/")[4] if path.count("/") > 3 else None
         if path.endswith("/invocations"):
             texts = [record["text"] for record in body["dataframe_records"]]
             return 200, {}, {"predictions": self.predict(texts)}
-        if method == "POST":
-            return self._create(body)
+        return self._create(body) if method == "POST" else self._of_one(method, path.split("/")[4], body)
+
+    def _of_one(self, method, name, body):
         endpoint = self.endpoints.get(name)
         if endpoint is None:
             return _refusal(404, "RESOURCE_DOES_NOT_EXIST", f"Endpoint with name '{name}' does not exist.")
@@ -146,7 +146,7 @@ def serving():
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = _answer
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815  # http.server wants these
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stand_in = StandIn(f"http://127.0.0.1:{server.server_address[1]}")

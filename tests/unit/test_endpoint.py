@@ -158,14 +158,14 @@ def test_after_a_failure_it_can_be_tried_again(stand_in):
 
 def test_an_unknown_version_is_refused(stand_in):
     """A version that is not registered ends at once, in one line with the workspace's words."""
-    with pytest.raises(RefusedError, match="HTTP 404 RESOURCE_DOES_NOT_EXIST: Model version .* 9 does not exist"):
+    with pytest.raises(RefusedError, match=r"HTTP 404 RESOURCE_DOES_NOT_EXIST: Model version .* 9 does not exist"):
         _deploy(stand_in, WANTED._replace(version="9"))
 
 
 def test_a_missing_permission_is_one_line(stand_in):
     """Without permission nothing is tried again."""
     stand_in.permitted = False
-    with pytest.raises(RefusedError, match="PERMISSION_DENIED: .*; your login lacks the permission") as refused:
+    with pytest.raises(RefusedError, match=r"PERMISSION_DENIED: .*; your login lacks the permission") as refused:
         _deploy(stand_in)
     assert "\n" not in str(refused.value)
     assert len(stand_in.asked) == 2
@@ -174,7 +174,7 @@ def test_a_missing_permission_is_one_line(stand_in):
 def test_a_refused_login_shows_no_token(stand_in):
     """A login that is not accepted says how to log in, and prints no token, nor does the workspace."""
     workspace = Workspace(stand_in.host, lambda: {"Authorization": "Bearer my-secret"})
-    with pytest.raises(RefusedError, match="HTTP 401 .*databricks auth login") as refused:
+    with pytest.raises(RefusedError, match=r"HTTP 401 .*databricks auth login") as refused:
         deploy(workspace, WANTED, Clock().watch())
     assert "my-secret" not in f"{refused.value!r} {workspace!r}"
 
@@ -197,7 +197,7 @@ def test_a_deployment_that_takes_too_long_ends_with_the_last_state(stand_in):
 
 def test_no_answer_is_worth_another_run():
     """A workspace that cannot be reached is a fault that may pass."""
-    with pytest.raises(BusyError, match="did not answer GET .*ConnectionError"):
+    with pytest.raises(BusyError, match=r"did not answer GET .*ConnectionError"):
         endpoint.find(Workspace("http://127.0.0.1:9", dict), "minilm-embedder")
 
 

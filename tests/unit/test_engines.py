@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -13,8 +11,8 @@ from delta_neo4j.model.weights import ModelError, minilm_folder
 def exported(monkeypatch):
     """Leave the export out; give what the worst cosine is."""
     found = {}
-    monkeypatch.setattr(engines, "export", lambda weights, folder: folder.mkdir())
-    monkeypatch.setattr(engines, "worst_cosine", lambda weights, graph: found["worst"])
+    monkeypatch.setattr(engines, "export", lambda _, folder: folder.mkdir())
+    monkeypatch.setattr(engines, "worst_cosine", lambda *_: found["worst"])
     return found
 
 
@@ -38,7 +36,7 @@ def test_openvino_is_refused_when_one_vector_is_not_torchs(exported, worst):
 
 def test_an_engine_that_is_not_installed_is_named(monkeypatch):
     """Asked for without its library, it says what to install."""
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match=r"openvino is not installed: pip install 'delta-neo4j\[openvino\]'"):
         engines.require_known("openvino")
 
@@ -73,9 +71,3 @@ def test_a_text_longer_than_a_pass_has_one_for_itself(monkeypatch):
     """However small the passes are, each has a text."""
     monkeypatch.setattr(served, "_FORWARD_TOKENS", 4)
     assert served._passes([3, 9, 8]) == [[1], [2], [0]]
-
-
-def test_the_package_imports_no_engine():
-    """Whoever imports the served file pays for no engine before it loads."""
-    assert not {"torch", "openvino"} & {name for name, found in vars(served).items() if isinstance(found, type(np))}
-    assert threading.current_thread() is threading.main_thread()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -35,12 +36,12 @@ def workspace(monkeypatch):
 
     monkeypatch.setattr(registry, "has_server", lambda: True)
     monkeypatch.setattr(registry, "log_model", lambda *_, engine: registry.Logged("models:/m-1", engine, None))
-    monkeypatch.setattr(registry, "load", lambda uri: Model())
+    monkeypatch.setattr(registry, "load", lambda _: Model())
     monkeypatch.setattr(checks, "validate", lambda _: [checks.Check("shape", True, 384, "= 384")])
     monkeypatch.setattr(registry, "register", lambda uri, name: registered.append((uri, name)) or "2")
     monkeypatch.setattr(model_setup, "databricks_login", no_login)
     monkeypatch.setattr(probe, "active_session", lambda: None)
-    monkeypatch.setattr(endpoint.time, "sleep", lambda _: None)
+    monkeypatch.setattr(endpoint, "Watch", functools.partial(endpoint.Watch, wait=lambda _: None))
     return registered
 
 
@@ -160,7 +161,7 @@ def test_an_endpoint_is_not_made_without_a_login(workspace):
 
 def test_the_registered_version_is_served_when_nothing_new_is_registered(databricks, monkeypatch):
     """`main(register_model=False, create_endpoint=True)` serves the version with the alias."""
-    monkeypatch.setattr(registry, "registered_version", lambda name: "1")
+    monkeypatch.setattr(registry, "registered_version", lambda _: "1")
     model_setup.main(register_model=False, create_endpoint=True)
     assert databricks.endpoints["minilm-embedder"]["config"][0]["entity_version"] == "1"
 
@@ -180,9 +181,9 @@ def test_wishes_that_make_no_sense_are_refused_first(workspace, options, words):
     assert workspace == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["--create-endpoint", "--engine", "openvino", "--workload-type", "CPU"]])
-def test_the_command_line_says_in_one_line_what_is_missing(tmp_path, arguments):
+def test_the_command_line_says_in_one_line_what_is_missing(tmp_path):
     """The same on the command line: where no MLflow server is known, one line and exit code 2."""
+    arguments = ["--create-endpoint", "--engine", "openvino", "--workload-type", "CPU"]
     environment = {"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, str(ROOT / "model_setup.py"), *arguments],

@@ -43,7 +43,7 @@ def test_an_endpoint_that_wakes_up_is_waited_for(stand_in):
 def test_an_endpoint_that_never_wakes_up_is_given_up(stand_in):
     """When time is up the error names the last answer."""
     stand_in.answers += [(503, {}, "starting")] * 9
-    with pytest.raises(BusyError, match="not ready after 0 minutes, the last state was: .*HTTP 503: starting"):
+    with pytest.raises(BusyError, match=r"not ready after 0 minutes, the last state was: .*HTTP 503: starting"):
         _ask(stand_in, seconds=20.0)
 
 

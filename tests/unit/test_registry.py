@@ -78,7 +78,9 @@ def test_a_missing_catalog_or_schema_prints_both_statements(unity, refusal):
 def test_a_missing_permission_names_the_grants(unity):
     """Another refusal names what a user needs in Unity Catalog, and no CREATE statement."""
     unity.refusal = "PERMISSION_DENIED: User does not have CREATE MODEL on Schema 'airline_test.ml'."
-    with pytest.raises(ModelError, match="USE CATALOG on airline_test, USE SCHEMA and CREATE MODEL on airline_test.ml"):
+    with pytest.raises(
+        ModelError, match=r"USE CATALOG on airline_test, USE SCHEMA and CREATE MODEL on airline_test\.ml"
+    ):
         registry.register("models:/m-1", NAME)
 
 
