@@ -189,6 +189,6 @@ def test_no_login_is_one_line(monkeypatch):
         raise ValueError("default auth: cannot configure default credentials\nlong explanation")
 
     _sdk(monkeypatch, client)
-    with pytest.raises(SettingsError, match="no Databricks login is known here .default auth: cannot") as refused:
+    with pytest.raises(SettingsError, match=r"no Databricks login is known here .default auth: cannot") as refused:
         config.databricks_login({})
     assert "\n" not in str(refused.value)
