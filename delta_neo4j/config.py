@@ -18,7 +18,7 @@ from delta_neo4j.errors import SettingsError
 from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, TextSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_SCOPE = "airline-neo4j-secrets"
 
@@ -258,3 +258,31 @@ def parse_sources(given: str | tuple[str, ...]) -> dict[str, str]:
             raise SettingsError(f"--source is given twice for {name or 'the same table'}")
         sources[name] = source
     return sources
+
+
+def databricks_login(
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, Callable[[], Mapping[str, str]]]:
+    """
+    Give a workspace's address and what makes fresh headers for it.
+
+    Found as Databricks' SDK finds it (the notebook's own login, `databricks auth login`, DATABRICKS_*); without
+    the SDK, from DATABRICKS_HOST and DATABRICKS_TOKEN. Raises SettingsError where there is no login.
+    """
+    remedy = "run `databricks auth login`, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
+    try:
+        from databricks.sdk import WorkspaceClient
+    except ImportError:
+        environment = os.environ if environment is None else environment
+        host, token = environment.get("DATABRICKS_HOST", ""), environment.get("DATABRICKS_TOKEN", "")
+        if not host or not token:
+            raise SettingsError(f"no Databricks login is known here: {remedy}") from None
+        return host, lambda: {"Authorization": f"Bearer {token}"}
+    try:
+        login = WorkspaceClient().config
+        # A login that cannot be used shows here, before anything is begun.
+        login.authenticate()
+    except Exception as error:
+        # Every way to log in has errors of its own, from ValueError to a subprocess that failed.
+        raise SettingsError(f"no Databricks login is known here ({_first_line(error)}): {remedy}") from error
+    return str(login.host), login.authenticate
