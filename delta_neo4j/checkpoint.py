@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from delta_neo4j.errors import PreflightError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import SparkSession
 
     from delta_neo4j.state import State
@@ -42,6 +45,25 @@ class Load:
         return (self.epoch << _BATCH_BITS) + batch_id
 
 
+@contextmanager
+def copied(folder: str) -> Iterator[str]:
+    """
+    Give a copy of a checkpoint folder, for a stream that must leave no trace; it is gone after the block.
+
+    Raises `SettingsError` for a folder that is not on a path of this machine.
+    """
+    path = Path(folder.removeprefix("file:"))
+    if "://" in folder:
+        raise SettingsError(f"the checkpoint {folder} is not on a path of this machine: name its Volume path")
+    copy = path.with_name(f"{path.name}-copy-{uuid.uuid4().hex[:8]}")
+    try:
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore=shutil.ignore_patterns("staging*", "load"))
+        yield str(copy)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
 def reset(spark: SparkSession, folder: str) -> None:
     """Remove a checkpoint folder; the state tables stay. Raises `SettingsError` when Spark still sees it after."""
     path = Path(folder.removeprefix("file:"))
@@ -60,12 +82,20 @@ def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, 
     A checkpoint begun with another mapping, mode or table stops with `PreflightError`: what it says was read
     would not be what this run must write.
     """
+    held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest)
+    if held is not None:
+        return held
+    minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
+    row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
+    spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
+    return minted
+
+
+def held_load(spark: SparkSession, folder: str, *, table_id: str, source_mode: str, digest: str) -> Load | None:
+    """Give the load that a folder holds, None for a fresh one; raise `PreflightError` when it is of another kind."""
     held = _read(spark, folder)
     if held is None:
-        minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
-        row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
-        spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
-        return minted
+        return None
     for what, before, now in (
         ("mapping", held.digest, digest),
         ("source table (dropped and created anew, or another one)", held.table_id, table_id),

@@ -121,6 +121,27 @@ def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **fl
     context.exit(run("embed", work, as_json=as_json, debug=debug).exit_code)
 
 
+@cli.command("plan")
+@_options("source_mode", "batch_size", "bytes_per_row", *_TEXTS)
+@click.pass_context
+def plan_command(context: click.Context, /, *, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
+    """Say what a load would read, embed, take and cost; asks the model once and writes nothing."""
+    settings = config.stream_settings(_collect(flags, _defaults(context)))
+    spark = spark_session()
+    from delta_neo4j import forecast
+
+    found = forecast.forecast(spark, settings)
+    if as_json:
+        click.echo(forecast.as_json(found))
+        return
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for line in forecast.lines(found):
+        table.add_row(*line)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
 def _defaults(context: click.Context) -> dict[str, Any]:
     found: dict[str, Any] = (context.obj or {}).get("defaults", {})
     return found

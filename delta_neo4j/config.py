@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, TextSettings
+from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, StreamSettings, TextSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -218,7 +218,7 @@ _TEXT = (
     "mapping", "state", "checkpoint", "write_partitions", "budget_texts", "budget_minutes", "budget_cost",
     "price_per_hour",
 )  # fmt: skip
-_LOAD = (*_TEXT, "source_mode", "batch_size", "bytes_per_row")
+_STREAM = (*_TEXT, "source_mode", "batch_size", "bytes_per_row")
 
 
 def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
@@ -231,8 +231,13 @@ def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
 
 def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:
     """Give everything a load is told."""
-    values = {**_shared(found, _LOAD), "neo4j": neo4j_settings(found), "reset_checkpoint": reset_checkpoint}
-    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+    values = {**_shared(found, _STREAM), "neo4j": neo4j_settings(found), "reset_checkpoint": reset_checkpoint}
+    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _STREAM})
+
+
+def stream_settings(found: Mapping[str, Found]) -> StreamSettings:
+    """Give what looking at the tables as streams is told: no word about Neo4j is needed."""
+    return validated(StreamSettings, _shared(found, _STREAM), {name: _BY_NAME[name].variables[0] for name in _STREAM})
 
 
 def text_settings(found: Mapping[str, Found]) -> TextSettings:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from delta_neo4j.settings import LoadSettings
 
 log = logging.getLogger(__name__)
-MODE = "append"
 
 
 def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any], Any] = no_hook) -> RunReport:
@@ -61,7 +60,7 @@ def _run(
     for table in graph.tables:
         step = make_step(spark, settings, table, ready, run_id=report.run_id, budget=budget, hook=hook)
         found = ready.sources[table.name]
-        report.tables.append(TableRun(table.name, step.load.load_id, MODE, found.version))
+        report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, found.version))
         log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
         began = time.monotonic()
         try:
@@ -86,7 +85,9 @@ def make_step(
     """Put together the step that loads a table's micro-batches, resuming or minting its load."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
-    load_ = checkpoint.open_load(spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
+    load_ = checkpoint.open_load(
+        spark, folder, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest
+    )
     step = _step(settings, table, ready, load_, run_id=run_id, budget=budget, hook=hook)
     last_recorded, rows_recorded = step.ledger.standing(spark)
     return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded)
@@ -107,13 +108,13 @@ def _step(
     return LoadStep(
         table=table,
         load=load_,
-        ledger=Ledger(state, load_.load_id, table.name, MODE),
+        ledger=Ledger(state, load_.load_id, table.name, source.APPEND),
         cache=EmbeddingCache(state, ready.model_id),
         embedder=ready.embedder if has_text else None,
         connection=settings.neo4j.connection(settings.graph_retry_seconds),
         run_id=run_id,
         staging_path=f"{_folder(settings, table)}/staging",
-        source_token=source.source_token(load_.table_id, MODE),
+        source_token=source.source_token(load_.table_id, source.APPEND),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
         budget=budget,
@@ -194,6 +195,6 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     found, state = ready.sources[table.name], State(settings.state)
     # The caller's stream has a checkpoint of its own, whose batch ids say nothing about those in our ledger: each
     # process is a load of its own, and a batch that comes again changes nothing.
-    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
+    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
     step = _step(settings, table, ready, load_, run_id=uuid.uuid4().hex[:12])
     return lambda batch, batch_id: step(source.contract(table, batch), batch_id)

@@ -25,19 +25,28 @@ def identify(spark: SparkSession, state: State, name: str, probes: Vector) -> st
     A state holds vectors of one model: other probe vectors stop the run before the first row. The comparison
     is by cosine, because rounded digests flip with batching and CPU.
     """
-    known = state.read(spark, "models").collect()
-    for row in known:
-        held = np.array(json.loads(row["probes"]), dtype=np.float32)
-        if held.shape == probes.shape and lowest_cosine(held, probes) >= SAME_MODEL:
-            return str(row["model_id"])
-    if known:
-        nearest = max((lowest_cosine(np.array(json.loads(r["probes"]), dtype=np.float32), probes) for r in known
-                       if r["dimension"] == probes.shape[1]), default=0.0)  # fmt: skip
-        raise ModelIdentityError(
-            f"{name} answers with another model than {known[0]['name']}, of which this state holds vectors "
-            f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
-        )
+    found = known(spark, state, name, probes)
+    if found is not None:
+        return found
     model_id = uuid.uuid4().hex[:12]
     minted = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
     state.append_rows(spark, "models", [minted])
     return model_id
+
+
+def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
+    """Give the id of the model with these probe vectors, None while the state knows none; as `identify` otherwise."""
+    models = state.read(spark, "models").collect()
+    for row in models:
+        held = np.array(json.loads(row["probes"]), dtype=np.float32)
+        if held.shape == probes.shape and lowest_cosine(held, probes) >= SAME_MODEL:
+            return str(row["model_id"])
+    if not models:
+        return None
+    same_size = [row for row in models if row["dimension"] == probes.shape[1]]
+    others = [np.array(json.loads(row["probes"]), dtype=np.float32) for row in same_size]
+    nearest = max((lowest_cosine(vectors, probes) for vectors in others), default=0.0)
+    raise ModelIdentityError(
+        f"{name} answers with another model than {models[0]['name']}, of which this state holds vectors "
+        f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
+    )

@@ -119,17 +119,22 @@ class TextSettings(_Values):
         return Budget(self.budget_texts, deadline, bought)
 
 
-class LoadSettings(TextSettings):
-    """One run of the loader."""
+class StreamSettings(TextSettings):
+    """How the tables are read as streams: all that `plan` needs."""
 
-    neo4j: Neo4jSettings
     source_mode: Literal["auto", "append"] = "auto"
     batch_size: int = Field(BATCH_SIZE, ge=1, le=10_000_000)
     bytes_per_row: int = Field(BYTES_PER_ROW, ge=1)
-    reset_checkpoint: bool = False
-    graph_retry_seconds: float = Field(300.0, ge=0)
 
     @property
     def max_bytes_per_trigger(self) -> int:
         """Compressed source bytes a micro-batch may read; at least one file is always read."""
         return self.batch_size * self.bytes_per_row
+
+
+class LoadSettings(StreamSettings):
+    """One run of the loader."""
+
+    neo4j: Neo4jSettings
+    reset_checkpoint: bool = False
+    graph_retry_seconds: float = Field(300.0, ge=0)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from delta_neo4j.plan import Table
 
 
+APPEND = "append"  # the source mode in which only new files are read
+
+
 @dataclass(frozen=True)
 class SourceVersion:
     """A Delta table as found: its id (another one after DROP + CREATE), its newest version, its columns."""

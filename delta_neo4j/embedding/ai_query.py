@@ -45,7 +45,7 @@ class AiQueryEmbedder:
     request: Literal["struct", "string"]
     wait_seconds: float = 600.0
     strategy = "ai_query"
-    flush_texts = TEXTS_PER_QUERY
+    call_texts = flush_texts = TEXTS_PER_QUERY
 
     @property
     def model_name(self) -> str:

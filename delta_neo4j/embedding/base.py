@@ -60,6 +60,10 @@ class Embedder(Protocol):
         """What the user calls the model: an endpoint, a folder."""
 
     @property
+    def call_texts(self) -> int:
+        """How many texts go into one call."""
+
+    @property
     def flush_texts(self) -> int:
         """How many answers make one append to the cache: what a killed run pays for twice, at most."""
 

@@ -29,7 +29,7 @@ class InProcessEmbedder:
     folder: str
     workers: int
     strategy = "in_process"
-    flush_texts = TEXTS_PER_JOB
+    call_texts = flush_texts = TEXTS_PER_JOB
 
     @property
     def model_name(self) -> str:

@@ -64,6 +64,7 @@ class RestEmbedder:
     token: str | None = field(default=None, repr=False)
     wait_seconds: float = 600.0
     strategy = "rest"
+    call_texts = TEXTS_PER_REQUEST
     flush_texts = FLUSH_TEXTS
 
     @property

@@ -134,7 +134,7 @@ class _Flush:
         self.parts: list[str] = []
         self._held: list[tuple[bytes, bytes, int | None]] = []
         self._since = 0.0
-        self._counter: TokenCounter | None = token_counter()
+        self._counter: TokenCounter | None = token_counter(work.dimension)
         self._embedded = 0
 
     def add(self, answer: Embedded) -> None:

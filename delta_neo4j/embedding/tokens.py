@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MAX_TOKENS = 256  # of MiniLM, counting the two that frame a text; what is longer is cut by the model
+DIMENSION, MAX_TOKENS = 384, 256  # of MiniLM, counting the two that frame a text; what is longer is cut by the model
 # A character makes one token at most, or three when it is a Hangul syllable that normalisation takes apart.
 SURELY_SHORT = (MAX_TOKENS - 2) // 3
 
@@ -20,9 +20,15 @@ class TokenCounter:
         """Give the number of tokens; texts that cannot be cut are not worth counting and give 0."""
         return 0 if len(text) <= SURELY_SHORT else len(self.tokenizer.encode(text).ids)
 
+    def counts(self, texts: list[str]) -> list[int]:
+        """Give the number of tokens of every text."""
+        return [len(encoding.ids) for encoding in self.tokenizer.encode_batch_fast(texts)]
 
-def token_counter() -> TokenCounter | None:
-    """Give MiniLM's counter, or None where its tokenizer cannot be had."""
+
+def token_counter(dimension: int) -> TokenCounter | None:
+    """Give MiniLM's counter; None where its tokenizer cannot be had, or the model's vectors are of another size."""
+    if dimension != DIMENSION:
+        return None
     try:
         from delta_neo4j.model.weights import tokenizer
 

@@ -81,13 +81,19 @@ ALLOWED = {
         "shipping", "source", "validation",
     },
     "local_spark": {"errors"},
+    "pending": {"errors", "ranking", "source", "validation"},
+    "history": set(),
+    "forecast": {
+        "checkpoint", "embedding.base", "embedding.cache", "embedding.choose", "embedding.tokens", "errors", "history",
+        "ledger", "mapping", "models", "pending", "preflight", "shipping", "source", "state",
+    },
     "graph": {"errors", "plan", "server", "transactions"},
     "search": {"embedding.base", "errors", "identifiers", "schema", "server", "transactions"},
     "progress": set(),
     "__main__": {"cli"},
     "cli": {
-        "", "config", "embed", "embedding.choose", "errors", "load", "local_spark", "mapping", "progress", "report",
-        "search",
+        "", "config", "embed", "forecast", "embedding.choose", "errors", "load", "local_spark", "mapping", "progress",
+        "report", "search",
     },
 }  # fmt: skip
 

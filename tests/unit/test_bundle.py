@@ -24,16 +24,6 @@ ROOT = Path(__file__).parents[2]
 BUNDLE = yaml.safe_load((ROOT / "databricks.yml").read_text())
 TYPES = {"jobs": Job, "alerts": Alert, "dashboards": Dashboard, "schemas": Schema, "volumes": Volume}
 
-# The flags that the design's contract gives `load`, and with them the commands that are not written yet: once a
-# command is in the CLI, its own flags count and its line here must go.
-CONTRACT = {
-    "--mapping", "--source", "--source-mode", "--state", "--checkpoint", "--batch-size", "--bytes-per-row",
-    "--write-partitions", "--embedder", "--endpoint", "--endpoint-wait", "--secret-scope", "--env-file", "--json",
-    "--debug", "--reset-checkpoint", "--allow-remote",
-}  # fmt: skip
-BUDGETS = {"--budget-texts", "--budget-minutes", "--budget-cost"}
-COMING = {"plan": CONTRACT | BUDGETS, "embed": CONTRACT | BUDGETS}
-
 
 def _included():
     for pattern in BUNDLE["include"]:
@@ -192,9 +182,7 @@ def test_every_path_exists(folder, job, task):
 
 
 def _known_flags(command):
-    if command in cli.commands:
-        return {flag for parameter in cli.commands[command].params for flag in parameter.opts}
-    return COMING[command]
+    return {flag for parameter in cli.commands[command].params for flag in parameter.opts}
 
 
 def _command(task):
@@ -218,13 +206,6 @@ def test_every_flag_exists(folder, job, task):
     for parameter in parameters:
         assert re.fullmatch(r"--[a-z-]+(=.+)?", parameter)
         assert parameter.partition("=")[0] in known, f"{command} has no {parameter}"
-
-
-def test_commands_that_are_written_by_now_leave_the_list_of_those_to_come():
-    """The list is for what the CLI lacks, and its flags hold every flag that `load` has."""
-    assert _known_flags("load") <= CONTRACT
-    written = [command for command in COMING if command in cli.commands]
-    assert written == [], f"{written} can leave COMING"
 
 
 # --- SQL ----------------------------------------------------------------------------------------------------------

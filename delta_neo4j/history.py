@@ -1,0 +1,73 @@
+"""How fast earlier runs of a state were, from its own ledger; an assumption where there are none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F  # noqa: N812
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.state import State
+
+RECENT = 20  # micro-batches, runs
+ENOUGH_TEXTS, ENOUGH_ROWS = 1_000, 10_000  # below, fixed costs drown the rate
+WRITE_ROWS_PER_SECOND = 3_500  # two writers and Neo4j on the same two cores (docs/benchmarks.md)
+CONCURRENCY_GAIN = 1.2  # requests side by side against the one that was timed: 1.07 (torch) to 1.33 (OpenVINO)
+FIXED_SECONDS = 17.0  # a local Spark starting, preflight, the summary
+SEEN, ASSUMED = 1.3, 1.5  # how far off, as a factor either way
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A figure, how far off it may be (a factor), and where it comes from."""
+
+    value: float
+    spread: float
+    why: str
+
+
+@dataclass(frozen=True)
+class History:
+    """The newest micro-batches and runs of a state."""
+
+    state: State
+    spark: SparkSession
+
+    def embed_rate(self, asked: float) -> Rate:
+        """Give texts a second: of earlier micro-batches, else of the one call (`asked`)."""
+        texts = seconds = 0.0
+        for row in self._batches():
+            texts += json.loads(row["embedding"])["texts_embedded"]
+            seconds += json.loads(row["seconds"]).get("embed", 0.0)
+        if texts >= ENOUGH_TEXTS and seconds:
+            return Rate(texts / seconds, SEEN, f"{texts / seconds:,.0f} texts/s, as in earlier micro-batches")
+        rate = asked * CONCURRENCY_GAIN
+        return Rate(rate, ASSUMED, f"{rate:,.0f} texts/s, from one call of the model" if texts else "")
+
+    def write_rate(self) -> Rate:
+        """Give rows a second of everything but embedding."""
+        rows = seconds = 0.0
+        for row in self._batches():
+            rows += row["rows_read"]
+            seconds += sum(value for stage, value in json.loads(row["seconds"]).items() if stage != "embed")
+        if rows >= ENOUGH_ROWS and seconds:
+            return Rate(rows / seconds, SEEN, f"{rows / seconds:,.0f} rows/s, as in earlier micro-batches")
+        return Rate(WRITE_ROWS_PER_SECOND, ASSUMED, f"{WRITE_ROWS_PER_SECOND:,} rows/s, as on two cores")
+
+    def fixed_seconds(self) -> Rate:
+        """Give the seconds that a run takes whatever it loads."""
+        newest = self.state.read(self.spark, "runs").orderBy(F.desc("started_at")).limit(RECENT).collect()
+        told = [json.loads(row["summary"])["seconds"] for row in newest if row["status"] == "succeeded"]
+        fixed = [seconds["total"] - seconds["stream"] for seconds in told]
+        if fixed:
+            return Rate(median(fixed), SEEN, f"{median(fixed):.0f} s, as in earlier runs")
+        return Rate(FIXED_SECONDS, ASSUMED, f"{FIXED_SECONDS:.0f} s to start")
+
+    def _batches(self) -> list[dict[str, Any]]:
+        rows = self.state.read(self.spark, "ledger").orderBy(F.desc("recorded_at")).limit(RECENT)
+        return [row.asDict() for row in rows.select("rows_read", "embedding", "seconds").collect()]
