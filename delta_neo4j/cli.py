@@ -142,6 +142,19 @@ def plan_command(context: click.Context, /, *, as_json: bool, debug: bool, **fla
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+@cli.command("maintain")
+@_options("state", "secret_scope", "env_file", "debug")
+@click.pass_context
+def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
+    """Merge small files of the state tables and drop twins from the embedding cache; loads may go on meanwhile."""
+    settings = config.text_settings(_collect(flags, _defaults(context)))
+    spark = spark_session()
+    from delta_neo4j import maintain
+
+    for line in maintain.maintain(spark, settings.state):
+        click.echo(line)
+
+
 def _defaults(context: click.Context) -> dict[str, Any]:
     found: dict[str, Any] = (context.obj or {}).get("defaults", {})
     return found

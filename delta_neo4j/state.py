@@ -85,6 +85,19 @@ class State:
         else:
             writer.saveAsTable(self._table(name))
 
+    def replace(self, frame: DataFrame, name: str, where: str) -> None:
+        """Put rows in the place of those that a predicate over partition columns names, in one commit."""
+        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", where)
+        if self._is_folder:
+            writer.save(self._path(name))
+        else:
+            writer.saveAsTable(self._table(name))
+
+    def optimize(self, spark: SparkSession, name: str) -> None:
+        """Merge a table's small files; nothing where there is no such table."""
+        if self.version(spark, name) is not None:
+            spark.sql(f"OPTIMIZE {f'delta.`{self._path(name)}`' if self._is_folder else self._table(name)}").collect()
+
     def append_rows(
         self, spark: SparkSession, name: str, rows: Sequence[tuple[Any, ...]], once: tuple[str, int] | None = None
     ) -> None:

@@ -81,6 +81,8 @@ ALLOWED = {
         "shipping", "source", "validation",
     },
     "local_spark": {"errors"},
+    "embedding.compaction": {"embedding.cache"},
+    "maintain": {"embedding.compaction", "state"},
     "pending": {"errors", "ranking", "source", "validation"},
     "history": set(),
     "forecast": {
@@ -92,8 +94,8 @@ ALLOWED = {
     "progress": set(),
     "__main__": {"cli"},
     "cli": {
-        "", "config", "embed", "forecast", "embedding.choose", "errors", "load", "local_spark", "mapping", "progress",
-        "report", "search",
+        "", "config", "embed", "forecast", "embedding.choose", "errors", "load", "local_spark", "maintain", "mapping",
+        "progress", "report", "search",
     },
 }  # fmt: skip
 
