@@ -53,6 +53,9 @@ SETTINGS = (
     Setting("endpoint_wait", ("ENDPOINT_WAIT_S",)),
     Setting("url", ("EMBEDDING_URL",)),
     Setting("token", ("EMBEDDING_TOKEN",), secret=True),
+    Setting("databricks_host", ("DATABRICKS_HOST",)),
+    Setting("client_id", ("DATABRICKS_CLIENT_ID",), "databricks_client_id"),
+    Setting("client_secret", ("DATABRICKS_CLIENT_SECRET",), "databricks_client_secret", secret=True),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -204,6 +207,9 @@ _EMBEDDING = {
     "endpoint": "endpoint",
     "url": "url",
     "token": "token",
+    "databricks_host": "databricks_host",
+    "client_id": "client_id",
+    "client_secret": "client_secret",
     "endpoint_wait": "wait_seconds",
 }
 _LOAD = ("mapping", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions")

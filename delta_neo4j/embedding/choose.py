@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from delta_neo4j.embedding.rest import RestEmbedder
+from delta_neo4j.embedding.address import is_named, rest_embedder
 from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,23 +25,14 @@ def choose(graph: Graph, settings: EmbeddingSettings, workers: int) -> tuple[Emb
         raise SettingsError(
             "EMBEDDER is precomputed, but the mapping embeds a text: give `vector` (a column) instead of `text`"
         )
-    if settings.embedder == "rest" or (settings.embedder == "auto" and settings.url):
-        return _rest(settings), f"REST endpoint {settings.url}"
+    if settings.embedder == "rest" or (settings.embedder == "auto" and is_named(settings)):
+        return rest_embedder(settings)
     if settings.embedder == "in_process" or importlib.util.find_spec("sentence_transformers"):
-        return _in_process(workers), "in process: sentence-transformers is installed and no EMBEDDING_URL is set"
+        return _in_process(workers), "in process: sentence-transformers is installed and no endpoint is named"
     raise SettingsError(
-        "no way to embed: set EMBEDDING_URL to an endpoint's /invocations address, or install sentence-transformers "
-        "(pip install 'delta-neo4j[model]')"
+        "no way to embed: set EMBEDDING_URL to an endpoint's /invocations address, name one of your workspace with "
+        "--endpoint, or install sentence-transformers (pip install 'delta-neo4j[model]')"
     )
-
-
-def _rest(settings: EmbeddingSettings) -> RestEmbedder:
-    if not settings.url:
-        raise SettingsError(
-            "EMBEDDER is rest, but EMBEDDING_URL is not set; give the endpoint's whole /invocations address"
-        )
-    token = settings.token.get_secret_value() if settings.token else None
-    return RestEmbedder(settings.url, settings.endpoint, token, settings.wait_seconds)
 
 
 def _in_process(workers: int) -> InProcessEmbedder:
