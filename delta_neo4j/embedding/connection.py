@@ -31,7 +31,7 @@ class Connections:
         adapter = _Adapter(self._note, size)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._in_use: dict[int, Any] = {}  # by thread
+        self._under_way: dict[int, _UnderWay] = {}  # by thread
         self._closed = False
 
     def post(self, url: str, *, seconds: float, auth: Any, **content: Any) -> requests.Response:
@@ -42,8 +42,8 @@ class Connections:
         """
         if self._closed:
             raise requests.ConnectionError("nobody waits for the answer")
-        late = Event()
-        timer = Timer(seconds, self._cut_late, [get_ident(), late])
+        request = self._under_way[get_ident()] = _UnderWay()
+        timer = Timer(seconds, request.cut)
         timer.daemon = True
         timer.start()
         try:
@@ -51,29 +51,44 @@ class Connections:
                 url, auth=auth, timeout=(CONNECT_TIMEOUT, seconds), allow_redirects=False, **content
             )
         except (OSError, HTTPError):
-            if not late.is_set():
+            if not request.is_cut.is_set():
                 raise
         finally:
             timer.cancel()
-            self._in_use.pop(get_ident(), None)
+            self._under_way.pop(get_ident(), None)
         # A body that was cut may look whole where the server gave no length.
-        if late.is_set():
+        if request.is_cut.is_set():
             raise requests.Timeout(f"no whole answer within {seconds:g} s")
         return answer
 
     def close(self) -> None:
         """Cut off what is under way and close what is kept."""
         self._closed = True
-        for connection in list(self._in_use.values()):
-            _cut(connection)
+        for request in list(self._under_way.values()):
+            request.cut()
         self._session.close()
 
     def _note(self, connection: Any) -> None:
-        self._in_use[get_ident()] = connection
+        request = self._under_way[get_ident()]
+        request.connection = connection
+        if self._closed or request.is_cut.is_set():  # whoever cut it may have come before there was a socket
+            request.cut()
 
-    def _cut_late(self, thread: int, late: Event) -> None:
-        late.set()
-        _cut(self._in_use.get(thread))
+
+class _UnderWay:
+    """A request, the connection it uses, and whether it was cut off."""
+
+    def __init__(self) -> None:
+        self.connection: Any = None
+        self.is_cut = Event()
+
+    def cut(self) -> None:
+        self.is_cut.set()
+        opened = getattr(self.connection, "opened", None)
+        if isinstance(opened, socket.socket):
+            with suppress(OSError):  # it ended by itself
+                # The plain shutdown under TLS: the other would take the cipher from under the thread that reads.
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 class _Adapter(HTTPAdapter):
@@ -103,6 +118,7 @@ def _noting(kind: Any, note: Callable[[Any], None]) -> Any:
         def connect(self) -> None:
             super().connect()
             self.opened = self.sock  # urllib3 forgets it before an answer without length is read
+            note(self)
 
         def request(self, *args: Any, **options: Any) -> None:
             note(self)
@@ -112,11 +128,3 @@ def _noting(kind: Any, note: Callable[[Any], None]) -> Any:
         ConnectionCls = Connection
 
     return Pool
-
-
-def _cut(connection: Any) -> None:
-    opened = getattr(connection, "opened", None)
-    if isinstance(opened, socket.socket):
-        with suppress(OSError):  # it ended by itself
-            # The plain shutdown under TLS: the other would take the cipher from under the thread that reads.
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)

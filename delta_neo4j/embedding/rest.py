@@ -80,60 +80,46 @@ class RestEmbedder:
         """
         client = _Client(self, calls)
         waiting = cut(texts, TEXTS_PER_REQUEST, BYTES_PER_REQUEST)
-        under_way: set[Future[_Answered]] = set()
-        failure: LoaderError | None = None
+        under_way: set[Future[list[Embedded]]] = set()
         pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="embed")
         try:
             while True:
-                while not failure and len(under_way) < 2 * CONCURRENCY and (request := next(waiting, None)):
+                while not client.failure and len(under_way) < 2 * CONCURRENCY and (request := next(waiting, None)):
                     under_way.add(pool.submit(client.embed, request))
                 if not under_way:
                     break
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for answered in (future.result() for future in done):
-                    failure = failure or answered.failure
-                    if failure:
-                        client.stop()
-                    yield from answered.texts
-            if failure:
-                raise failure
+                for future in done:
+                    yield from future.result()
+            if client.failure:
+                raise client.failure
         finally:
             client.close()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-@dataclass
-class _Answered:
-    """What became of a request: the texts answered, and why it went no further."""
-
-    texts: list[Embedded] = field(default_factory=list)
-    failure: LoaderError | None = None
-
-
 class _Client:
-    """Sends requests for one `embed`; shared by its threads."""
+    """Sends requests for one `embed`; shared by its threads. After the first `failure` nothing more is sent."""
 
     def __init__(self, embedder: RestEmbedder, calls: Calls) -> None:
         self._embedder = embedder
         self._calls = calls
         self._lock = Lock()
-        self._stopped = Event()
+        self._stopped = Event()  # nothing more is sent and nobody waits to; requests under way go on
+        self.failure: LoaderError | None = None
         self._connections = Connections(CONCURRENCY)
         self._tokens = Tokens(embedder.token, embedder.login, self._post_for_token)
         self._patience = time.monotonic() + embedder.wait_seconds
 
-    def stop(self) -> None:
-        """Send nothing more and wake whoever waits to; requests under way go on."""
-        self._stopped.set()
-
     def close(self) -> None:
         """Stop, and cut off what is under way, so that an interrupt does not sit out an answer."""
-        self.stop()
+        self._stopped.set()
         self._connections.close()
 
-    def embed(self, texts: list[str]) -> _Answered:
-        """Embed one request's texts, halving it down to the text that is refused."""
-        answered, parts = _Answered(), [texts]
+    def embed(self, texts: list[str]) -> list[Embedded]:
+        """Embed one request's texts, halving it down to the text that is refused; fewer come back on failure."""
+        answered: list[Embedded] = []
+        parts = [texts]
         try:
             while parts and not self._stopped.is_set():
                 part = parts.pop()
@@ -141,20 +127,27 @@ class _Client:
                     found = self._retrying()(self._ask, part)
                 except RefusedError as refusal:
                     if len(part) == 1:
-                        answered.texts.append(Embedded(part[0], None, f"the endpoint refused the text: {refusal}"))
+                        answered.append(Embedded(part[0], None, f"the endpoint refused the text: {refusal}"))
                     else:
                         middle = len(part) // 2
                         parts += [part[middle:], part[:middle]]
                 else:
-                    answered.texts += [Embedded(text, vector) for text, vector in zip(part, found, strict=True)]
+                    answered += [Embedded(text, vector) for text, vector in zip(part, found, strict=True)]
         except LoaderError as error:
-            answered.failure = error
+            self._fail(error)
         except (BusyError, FlakyError) as error:
-            answered.failure = EndpointUnavailableError(
-                f"embedding endpoint {self._embedder.url} did not answer: {error}; "
-                "see that it is running and run again, nothing embedded so far is lost"
+            self._fail(
+                EndpointUnavailableError(
+                    f"embedding endpoint {self._embedder.url} did not answer: {error}; "
+                    "see that it is running and run again, nothing embedded so far is lost"
+                )
             )
         return answered
+
+    def _fail(self, failure: LoaderError) -> None:
+        with self._lock:
+            self.failure = self.failure or failure  # the others stop because of the first
+        self._stopped.set()
 
     def _retrying(self) -> tenacity.Retrying:
         failures = itertools.count(1)
