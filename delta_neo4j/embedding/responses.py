@@ -58,9 +58,9 @@ def vectors(answer: Any, texts: int) -> list[Vector]:
 def _by_index(data: list[Any]) -> list[Any]:
     """Put the items of an OpenAI answer into the texts' order; positions that do not add up raise."""
     places = [item.get("index", place) if isinstance(item, dict) else None for place, item in enumerate(data)]
-    rows = dict(zip(places, data, strict=True))
-    if set(rows) != set(range(len(data))):
+    if not all(isinstance(place, int) for place in places) or set(places) != set(range(len(data))):
         raise UnreadableAnswerError(f"the answer's positions are not 0 to {len(data) - 1}, each once")
+    rows = dict(zip(places, data, strict=True))
     return [rows[place] for place in range(len(data))]
 
 

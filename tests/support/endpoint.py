@@ -9,6 +9,7 @@ With `tokens` it wants one, and mints them for a service principal as a Databric
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import socket
@@ -29,6 +30,7 @@ DIMENSION = 384
 PRINCIPAL = ("a-client", "a-client-secret")
 
 
+@functools.cache
 def vector_of(text):
     """Give the vector that the server answers for a text: unit length, 384 float32."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

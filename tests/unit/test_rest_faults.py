@@ -18,12 +18,14 @@ from delta_neo4j.embedding.rest import RestEmbedder
 from delta_neo4j.errors import EndpointUnavailableError, LoaderError, ModelIdentityError, SettingsError
 from tests.support.endpoint import DIMENSION, Fault, serving, vector_of
 
-TEXTS = [f"text {number}" for number in range(6 * rest.TEXTS_PER_REQUEST)]
+PER_REQUEST = 16
+TEXTS = [f"text {number}" for number in range(6 * PER_REQUEST)]
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    """Our own pauses, not those asked for, are a few hundredths of a second."""
+def _small(monkeypatch):
+    """Requests are small, and our own pauses, not those asked for, are a few hundredths of a second."""
+    monkeypatch.setattr(rest, "TEXTS_PER_REQUEST", PER_REQUEST)
     monkeypatch.setattr(rest, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(rest, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(rest, "SHORTEST_PAUSE", 0.005)
@@ -138,25 +140,27 @@ def test_a_server_that_never_answers_in_time_is_given_up(endpoint):
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 @pytest.mark.parametrize("poison", [{77}, {0, 255}, set(range(256))], ids=["one", "the ends", "all"])
-def test_poison_is_found_by_halving(endpoint, status, poison):
-    """Of 256 texts just the refused ones are faults; each other text is embedded once."""
-    texts, bad = TEXTS[:256], {TEXTS[number] for number in poison}
+def test_poison_is_found_by_halving(endpoint, monkeypatch, status, poison):
+    """Of a request of 256 texts just the refused ones are faults; each other text is embedded once."""
+    monkeypatch.setattr(rest, "TEXTS_PER_REQUEST", 256)
+    texts = [f"text {number}" for number in range(256)]
+    bad = {texts[number] for number in poison}
     embedder = {"settled": {"form": "dataframe_records"}}  # as the probe leaves it
     endpoint.answer = lambda batch: (status, {}, "no\nthanks") if bad & set(batch) else None
     good, faults, calls = embed(endpoint, texts, **embedder)
     assert set(faults) == bad
     assert all("no thanks" in fault for fault in faults.values())
     assert Counter(endpoint.texts) == Counter(list(good))
-    assert calls.calls <= 2 + 2 * 8 * len(bad)
+    assert calls.calls <= 1 + 2 * 8 * len(bad)
 
 
 def test_poison_and_other_faults_at_once(endpoint):
     """Halving goes on through busy and failing answers."""
     kinds = iter([Fault(429, {"Retry-After": "0"}), None, Fault(500), Fault(reset=True), None] * 4)
     endpoint.faults.extend(kinds)
-    endpoint.answer = lambda batch: (400, {}, "bad") if "text 300" in batch and not endpoint.faults else None
+    endpoint.answer = lambda batch: (400, {}, "bad") if "text 80" in batch and not endpoint.faults else None
     good, faults, _ = embed(endpoint)
-    assert set(faults) <= {"text 300"}
+    assert set(faults) <= {"text 80"}
     assert Counter(endpoint.texts) == Counter(list(good))
 
 
@@ -168,9 +172,9 @@ def test_not_a_number_is_a_fault_of_its_text_alone(endpoint):
         return rows
 
     endpoint.faults.append(Fault(rows=spoil))
-    good, faults, _ = embed(endpoint, TEXTS[:20])
+    good, faults, _ = embed(endpoint, TEXTS[:PER_REQUEST])
     assert set(faults) == set(TEXTS[3:6])
-    assert len(good) == 17
+    assert len(good) == PER_REQUEST - 3
 
 
 def test_another_dimension_stops(endpoint):
@@ -216,7 +220,7 @@ def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
     endpoint.answer = lambda batch: (404, {}, "") if "text 0" in batch else time.sleep(0.2)
     given, _ = until_it_stops(RestEmbedder(endpoint.url, "e").embed_texts(TEXTS, Calls()))
     assert Counter(given) == Counter(endpoint.texts)
-    assert len(given) == (rest.CONCURRENCY - 1) * rest.TEXTS_PER_REQUEST
+    assert len(given) == (rest.CONCURRENCY - 1) * PER_REQUEST
 
 
 def test_the_answered_half_is_given_when_the_other_half_fails(endpoint):
@@ -232,7 +236,7 @@ def test_the_answered_half_is_given_when_the_other_half_fails(endpoint):
 def test_no_more_requests_at_once_than_allowed(endpoint):
     """The server never sees more under way than the bound, and does see that many."""
     endpoint.seconds = 0.02
-    texts = [f"text {number}" for number in range(20 * rest.TEXTS_PER_REQUEST)]
+    texts = [f"text {number}" for number in range(20 * PER_REQUEST)]
     embed(endpoint, texts)
     assert endpoint.most_at_once == rest.CONCURRENCY
 
@@ -241,7 +245,7 @@ def test_one_in_twenty_refused_loses_and_repeats_nothing(endpoint, monkeypatch):
     """Of a hundred requests five are told to come back: one request more for each, no text twice."""
     monkeypatch.setattr(rest, "TEXTS_PER_REQUEST", 4)
     endpoint.faults.extend(([None] * 19 + [Fault(429, {"Retry-After": "0.05"})]) * 5)
-    texts = TEXTS[:400]
+    texts = [f"text {number}" for number in range(400)]
     good, _, calls = embed(endpoint, texts)
     assert len(good) == 400
     assert (calls.calls, calls.retries) == (105, 5)
