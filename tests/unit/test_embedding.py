@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from delta_neo4j.embedding import payload
+from delta_neo4j.embedding import payload, rest
 from delta_neo4j.embedding.base import Calls, Embedded, checked, lowest_cosine, requests_of
 from delta_neo4j.embedding.faults import retry_after
 from delta_neo4j.embedding.responses import UnreadableAnswerError, decoded, vectors
@@ -114,6 +114,12 @@ def test_the_worst_pair_decides_whether_models_are_the_same():
     other[2] = [1, 0, 0]
     assert lowest_cosine(one, one) == pytest.approx(1)
     assert lowest_cosine(one, other) == pytest.approx(0)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    """Our own pauses, not those asked for, are a few hundredths of a second."""
+    monkeypatch.setattr(rest, "FIRST_PAUSE", 0.01)
 
 
 def _embed(endpoint, texts, wait=5.0):
