@@ -46,10 +46,11 @@ Login = ServicePrincipal | Workspace
 def workspace() -> Workspace | None:
     """Give the login that the Databricks SDK finds here, or None: not installed, or nobody is logged in."""
     try:
-        from databricks.sdk import WorkspaceClient
+        from databricks.sdk.core import Config
 
+        # Left alone it tries a host that does not answer for five minutes.
+        config = Config(http_timeout_seconds=5, retry_timeout_seconds=10)
         # Whatever the kind of login, `authenticate` gives a header; `config.token` is None on serverless.
-        config = WorkspaceClient().config
         kind, _, token = config.authenticate().get("Authorization", "").partition(" ")
         host = str(config.host).rstrip("/")
     except Exception:  # noqa: BLE001

@@ -26,7 +26,7 @@ def _small(monkeypatch):
     """Small requests and short pauses; nobody is logged in to Databricks."""
     monkeypatch.setattr(rest, "TEXTS_PER_REQUEST", 10)
     monkeypatch.setattr(rest, "FIRST_PAUSE", 0.01)
-    monkeypatch.setitem(sys.modules, "databricks.sdk", None)
+    monkeypatch.setitem(sys.modules, "databricks.sdk.core", None)
 
 
 @pytest.fixture
@@ -145,13 +145,14 @@ def test_secrets_print_nowhere_and_travel():
 
 
 class Sdk:
-    """A stand-in for `databricks.sdk`, with the answers of the real one."""
+    """A stand-in for `databricks.sdk.core`, with the answers of the real one."""
 
     host, tokens = "https://ws.example/", iter(())
 
-    def WorkspaceClient(self):
-        """Give a client with the configuration that is asked for."""
-        return types.SimpleNamespace(config=self)
+    def Config(self, **options):
+        """Give the configuration that the SDK finds; a host that is down is not waited for."""
+        assert options["retry_timeout_seconds"] <= 10
+        return self
 
     def authenticate(self):
         """Give the headers of a request."""
@@ -163,8 +164,9 @@ def sdk(monkeypatch):
     """A process that is logged in to a workspace."""
     module = Sdk()
     module.tokens = iter(["w1", "w2"])
-    monkeypatch.setitem(sys.modules, "databricks", types.ModuleType("databricks"))
-    monkeypatch.setitem(sys.modules, "databricks.sdk", module)
+    for name in ("databricks", "databricks.sdk"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "databricks.sdk.core", module)
     return module
 
 
