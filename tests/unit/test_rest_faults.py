@@ -217,7 +217,13 @@ def test_what_does_not_pass_stops_after_all_that_was_answered_is_given(endpoint,
 
 def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
     """One request fails for good while others are still being answered: all that got an answer is yielded."""
-    endpoint.answer = lambda batch: (404, {}, "") if "text 0" in batch else time.sleep(0.2)
+    all_sent = threading.Barrier(rest.CONCURRENCY)
+
+    def answer(batch):
+        all_sent.wait(10)
+        return (404, {}, "") if "text 0" in batch else time.sleep(0.2)
+
+    endpoint.answer = answer
     given, _ = until_it_stops(RestEmbedder(endpoint.url, "e").embed_texts(TEXTS, Calls()))
     assert Counter(given) == Counter(endpoint.texts)
     assert len(given) == (rest.CONCURRENCY - 1) * PER_REQUEST
