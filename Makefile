@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints/main.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: set PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv==$(UV_VERSION); }
 	@echo "installing into .venv …"
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,weights,dev]"
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,openvino,weights,dev]"
 	@touch $@
 
 install: $(INSTALLED)
@@ -49,6 +49,7 @@ check: install ## Lint, types, imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck setup_secrets.sh .ci/run tests/support/bare_python.sh
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 bench-quick: install ## Benchmarks on few rows

@@ -1,4 +1,4 @@
-"""The embedding model for the loader: logged, validated and registered in MLflow.
+"""The embedding model for the loader: logged, validated, registered in MLflow, served and probed.
 
 In a Databricks notebook `from model_setup import main; main()`; on one machine `python model_setup.py --local`.
 """
@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 try:
-    from delta_neo4j.errors import LoaderError
-    from delta_neo4j.model import registry
+    from delta_neo4j.config import databricks_login
+    from delta_neo4j.errors import LoaderError, SettingsError
+    from delta_neo4j.model import checks, endpoint, engines, probe, registry
     from delta_neo4j.model.weights import ModelError
+    from delta_neo4j.model.workspace import Workspace
 except ModuleNotFoundError as missing:
     _LINE = (
         f"model_setup.py needs {missing.name}: `%pip install 'delta-neo4j[model,weights]'`, "
@@ -36,38 +38,72 @@ class Outcome(NamedTuple):
     """What was made: the logged model, what its validation found, its registered version if it has one."""
 
     model_uri: str
-    checks: list[registry.Check]
+    checks: list[checks.Check]
     version: str | None
 
 
-def main(register_model: bool = True, test_endpoint: bool = True, *, local: bool = False) -> Outcome:
-    """Log and validate the model, register it, and say how it gets an endpoint.
+def main(
+    register_model: bool = True,
+    test_endpoint: bool = True,
+    create_endpoint: bool = False,
+    *,
+    engine: str = engines.TORCH,
+    workload_type: str = "CPU",
+    local: bool = False,
+) -> Outcome:
+    """Log and validate the model, register it, and probe its endpoint, or say how it gets one.
 
-    `local` keeps everything in a SQLite store below `.local/mlflow`, where there is no endpoint to test; so
-    does a call that wants neither registration nor endpoint where no MLflow server is known. Raises a
-    LoaderError with one line when a step fails; a model that fails its validation is not registered.
+    `create_endpoint` makes or updates the endpoint, which costs money from then on, and waits until it is ready;
+    `workload_type` is its machine, such as GPU_SMALL. `engine` "openvino" is faster on a CPU and taken only if its
+    vectors are torch's. `local` keeps everything in a SQLite store below `.local/mlflow`, where there is no
+    endpoint; so does a call that wants neither registration nor endpoint where no MLflow server is known.
+
+    Raises a LoaderError with one line when a step fails; a model that fails its validation is not registered.
     """
+    engines.require_known(engine)
+    _require_sense(create_endpoint, engine, workload_type, local)
     if not local and not registry.has_server():
-        if register_model or test_endpoint:
+        if register_model or test_endpoint or create_endpoint:
             raise ModelError(
                 "no MLflow server is known here: run this in Databricks, set MLFLOW_TRACKING_URI, or use --local"
             )
         local = True
-    tracking_uri, artifacts = _local_store() if local else (None, None)
-    print(f"Logging the model to {EXPERIMENT}")
-    model_uri = registry.log_model(tracking_uri, EXPERIMENT, artifacts)
-    print(f"Logged as {model_uri}. Validating it as loaded from there:")
-    checks = registry.validate(registry.load(model_uri))
-    for check in checks:
-        print(f"  {'ok' if check.passed else 'FAILED'}  {check.name}: {check.figure:.3g} (wanted {check.wanted})")
-    registry.require(checks)
+    # Before minutes go into the model: without a login there will be no endpoint.
+    workspace = Workspace(*databricks_login()) if create_endpoint else None
+    logged, model, found = _log_and_validate(engine, local)
     version = None
     if register_model:
-        version = registry.register(model_uri, MODEL_NAME)
+        version = registry.register(logged.uri, MODEL_NAME)
         print(f"Registered as {MODEL_NAME}, version {version}, alias {registry.ALIAS}")
+    if workspace is not None:
+        version_to_serve = version or registry.registered_version(MODEL_NAME)
+        wanted = endpoint.Wanted(ENDPOINT, MODEL_NAME, version_to_serve, workload_type)
+        endpoint.deploy(workspace, wanted, endpoint.Watch(print))
     if test_endpoint and not local:
-        print(_how_to_make_the_endpoint(version))
-    return Outcome(model_uri, checks, version)
+        _test_endpoint(workspace, model, version)
+    return Outcome(logged.uri, found, version)
+
+
+def _require_sense(create_endpoint: bool, engine: str, workload_type: str, local: bool) -> None:
+    if create_endpoint and local:
+        raise ModelError("a local store has no endpoint: leave out create_endpoint or local")
+    if engine == engines.OPENVINO and workload_type != "CPU":
+        raise ModelError(f"OpenVINO computes on the CPU, so {workload_type} would be paid in vain: use engine torch")
+
+
+def _log_and_validate(engine: str, local: bool) -> tuple[registry.Logged, checks.Model, list[checks.Check]]:
+    tracking_uri, artifacts = _local_store() if local else (None, None)
+    print(f"Logging the model to {EXPERIMENT}")
+    logged = registry.log_model(tracking_uri, EXPERIMENT, artifacts, engine=engine)
+    if logged.reason:
+        print(logged.reason)
+    print(f"Logged as {logged.uri}, engine {logged.engine}. Validating it as loaded from there:")
+    model = registry.load(logged.uri)
+    found = checks.validate(model)
+    for check in found:
+        print(f"  {'ok' if check.passed else 'FAILED'}  {check.name}: {check.figure:.5g} (wanted {check.wanted})")
+    checks.require(found)
+    return logged, model, found
 
 
 def _local_store() -> tuple[str, Path]:
@@ -76,20 +112,62 @@ def _local_store() -> tuple[str, Path]:
     return f"sqlite:///{store / 'mlflow.db'}", store / "artifacts"
 
 
+def _test_endpoint(workspace: Workspace | None, model: checks.Model, version: str | None) -> None:
+    """Hold the endpoint's vectors against the logged model's; where there is no endpoint, say how to make one."""
+    try:
+        workspace = workspace or Workspace(*databricks_login())
+    except SettingsError as unknown:
+        print(f"The endpoint was not tested: {unknown}\n{_how_to_make_the_endpoint(version)}")
+        return
+    there = endpoint.find(workspace, ENDPOINT)
+    if there is None:
+        print(f"The endpoint was not tested: there is none yet.\n{_how_to_make_the_endpoint(version)}")
+        return
+    served = endpoint.served_version(there, MODEL_NAME)
+    if served is None or not endpoint.is_ready(there):
+        print(f"The endpoint was not tested: {ENDPOINT} is not ready yet. When it is: main(register_model=False)")
+        return
+    if version not in (None, served):
+        print(f"{ENDPOINT} serves version {served}, not {version}: main(create_endpoint=True) updates it")
+    expected = checks.vectors(model, probe.TEXTS)
+    answer = probe.over_rest(workspace, ENDPOINT, probe.TEXTS, endpoint.Watch(print, probe.WAKE_SECONDS))
+    worst = probe.require_same(answer, expected, f"the endpoint {ENDPOINT}")
+    print(f"{ENDPOINT} answers over REST with the model's vectors: worst cosine {worst:.6f}")
+    print(_test_ai_query(expected[:1]))
+
+
+def _test_ai_query(expected: Any) -> str:
+    session = probe.active_session()
+    if session is None:
+        return "ai_query was not tested: there is no Spark session here"
+    try:
+        answer = probe.over_ai_query(session, ENDPOINT, probe.TEXTS[0])
+    except probe.NotAvailableError as missing:
+        return f"ai_query was not tested, this session cannot call it: {missing}"
+    worst = probe.require_same([answer], expected, f"ai_query on {ENDPOINT}")
+    return f"{ENDPOINT} answers ai_query with the model's vectors: cosine {worst:.6f}"
+
+
 def _how_to_make_the_endpoint(version: str | None) -> str:
-    return f"""The endpoint was not tested: this version does not make or call one yet. By hand:
+    return f"""main(create_endpoint=True), or --create-endpoint, makes it; it costs money. By hand:
   1. Serving → Create endpoint
   2. Name: {ENDPOINT}
   3. Served entity → Custom model: {MODEL_NAME}, version {version or "as registered"}
   4. Compute: CPU, Small, scale to zero
   5. Create, wait for Ready, then Query endpoint with {{"dataframe_records": [{{"text": "ENGINE OIL LEAK"}}]}};
-     the answer is {{"predictions": [[384 numbers]]}}"""
+     the answer is {{"predictions": [[384 numbers]]}}
+  6. main(register_model=False) compares its vectors with the model's"""
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Log, validate and register the embedding model.")
+    parser = argparse.ArgumentParser(description="Log, validate, register and serve the embedding model.")
     parser.add_argument("--no-register", action="store_true", help="log and validate only")
-    parser.add_argument("--no-test-endpoint", action="store_true", help="say nothing about the endpoint")
+    parser.add_argument("--no-test-endpoint", action="store_true", help="neither probe the endpoint nor speak of it")
+    parser.add_argument("--create-endpoint", action="store_true", help="make or update the endpoint: it costs money")
+    parser.add_argument("--workload-type", default="CPU", help="the endpoint's machine, e.g. GPU_SMALL (default CPU)")
+    parser.add_argument(
+        "--engine", default=engines.TORCH, choices=list(engines.REQUIREMENTS), help="what computes (default torch)"
+    )
     parser.add_argument("--local", action="store_true", help=f"keep everything below {_LOCAL_STORE}")
     return parser.parse_args()
 
@@ -97,7 +175,14 @@ def _arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     chosen = _arguments()
     try:
-        main(not chosen.no_register, not chosen.no_test_endpoint, local=chosen.local)
+        main(
+            not chosen.no_register,
+            not chosen.no_test_endpoint,
+            chosen.create_endpoint,
+            engine=chosen.engine,
+            workload_type=chosen.workload_type,
+            local=chosen.local,
+        )
     except LoaderError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error

@@ -11,11 +11,10 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 import traceback
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -26,31 +25,16 @@ from delta_neo4j import __version__, config
 from delta_neo4j.errors import LoaderError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.report import RunReport
 
+    Work = Callable[[SparkSession], RunReport]
+
 UNEXPECTED = 1
-LOCAL_SPARK = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "2g",
-    # A local load is over before the second compiler pays off, and its threads are Neo4j's cores.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    # A few cores share one disk here: the cluster's defaults of 200 and 50 are all overhead.
-    "spark.sql.shuffle.partitions": "4",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    # A text that names no zone is the same instant on every machine.
-    "spark.sql.session.timeZone": "UTC",
-    "spark.log.level": "ERROR",
-}
-EMBEDDERS = ("auto", "rest", "in_process", "precomputed")
+EMBEDDERS = ("auto", "ai_query", "rest", "in_process", "precomputed")
 
 
 def _options(*names: str) -> Callable[[Any], Any]:
@@ -68,6 +52,10 @@ def _options(*names: str) -> Callable[[Any], Any]:
         "endpoint_wait": click.option("--endpoint-wait", type=float, help="Seconds a cold one may take (600)."),
         "secret_scope": click.option("--secret-scope", help="Databricks secret scope with the connection."),
         "env_file": click.option("--env-file", help="File with settings (default .env when it is there)."),
+        "budget_texts": click.option("--budget-texts", type=int, help="Stop after embedding so many texts."),
+        "budget_minutes": click.option("--budget-minutes", type=float, help="Stop after so many minutes."),
+        "budget_cost": click.option("--budget-cost", type=float, help="Stop when embedding has cost so much."),
+        "price_per_hour": click.option("--price-per-hour", type=float, help="Of the endpoint while it embeds."),
         "json": click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, last."),
         "debug": click.option("--debug", is_flag=True, help="Show the trace of an error."),
     }  # fmt: skip
@@ -86,34 +74,76 @@ def cli() -> None:
     """Keep a Neo4j graph, with a vector on what has text, equal to a Delta table."""
 
 
-@cli.command("load")
-@_options(
-    "mapping", "source", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions",
-    "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug",
+_TEXTS = (
+    "mapping", "source", "state", "checkpoint", "write_partitions", "embedder", "endpoint", "endpoint_wait",
+    "budget_texts", "budget_minutes", "budget_cost", "price_per_hour", "secret_scope", "env_file", "json", "debug",
 )  # fmt: skip
+
+
+@cli.command("load")
+@_options("source_mode", "batch_size", "bytes_per_row", *_TEXTS)
 @click.option("--reset-checkpoint", is_flag=True, help="Start fresh: read every row again, write what differs.")
 @click.pass_context
 def load_command(
     context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, **flags: Any
 ) -> None:
     """Load what is new in the Delta tables into Neo4j, account for every row, and stop."""
-    defaults = (context.obj or {}).get("defaults", {})
-    report = run_load(flags, as_json=as_json, debug=debug, reset_checkpoint=reset_checkpoint, defaults=defaults)
-    context.exit(report.exit_code)
+
+    def work() -> Work:
+        settings = config.load_settings(_collect(flags, _defaults(context)), reset_checkpoint=reset_checkpoint)
+
+        def load(spark: SparkSession) -> RunReport:
+            from delta_neo4j.load import load
+
+            return load(spark, settings)
+
+        return load
+
+    context.exit(run("load", work, as_json=as_json, debug=debug).exit_code)
 
 
-def run_load(
-    flags: Mapping[str, Any], *, as_json: bool, debug: bool, reset_checkpoint: bool, defaults: Mapping[str, Any]
-) -> RunReport:
-    """Find the settings, load, and show the summary: on failure too."""
+@cli.command("embed")
+@_options(*_TEXTS)
+@click.pass_context
+def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **flags: Any) -> None:
+    """Embed what the cache lacks of the tables' texts, without touching Neo4j."""
+
+    def work() -> Work:
+        settings = config.text_settings(_collect(flags, _defaults(context)))
+
+        def embed(spark: SparkSession) -> RunReport:
+            from delta_neo4j.embed import embed
+
+            return embed(spark, settings)
+
+        return embed
+
+    context.exit(run("embed", work, as_json=as_json, debug=debug).exit_code)
+
+
+def _defaults(context: click.Context) -> dict[str, Any]:
+    found: dict[str, Any] = (context.obj or {}).get("defaults", {})
+    return found
+
+
+def run(command: str, work: Callable[[], Work], *, as_json: bool, debug: bool) -> RunReport:
+    """Find the settings (`work`), do the work in a session, and show its summary: on failure too."""
     from delta_neo4j.report import RunReport, page
 
     # A log has no width of its own; eighty columns would break the lines of the summary.
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
+    began = time.monotonic()
     try:
-        report = _load(flags, console, reset_checkpoint=reset_checkpoint, defaults=defaults)
+        do = work()
+        with ExitStack() as stack:
+            _show_progress(console, stack)
+            spark = spark_session()
+            startup = time.monotonic() - began
+            report = do(spark)
+        report.seconds["startup"] = startup
+        report.seconds["total"] += startup
     except Exception as error:  # noqa: BLE001  # whatever it is, the summary says so; --debug shows the trace
-        report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC))
+        report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC), command)
         report.fail(_as_loader_error(error))
     console.print(page(report), soft_wrap=True)
     if report.error and debug:
@@ -121,23 +151,6 @@ def run_load(
     if as_json:
         sys.stdout.write(json.dumps(report.summary()) + "\n")
         sys.stdout.flush()
-    return report
-
-
-def _load(
-    flags: Mapping[str, Any], console: Console, *, reset_checkpoint: bool, defaults: Mapping[str, Any]
-) -> RunReport:
-    began = time.monotonic()
-    settings = config.load_settings(_collect(flags, defaults), reset_checkpoint=reset_checkpoint)
-    with ExitStack() as stack:
-        _show_progress(console, stack)
-        spark = spark_session()
-        startup = time.monotonic() - began
-        from delta_neo4j.load import load
-
-        report = load(spark, settings)
-    report.seconds["startup"] = startup
-    report.seconds["total"] += startup
     return report
 
 
@@ -158,15 +171,16 @@ def _as_loader_error(error: Exception) -> LoaderError:
 def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
     """Find the nodes nearest in meaning to TEXT."""
     from delta_neo4j import search
-    from delta_neo4j.embedding.choose import choose
+    from delta_neo4j.embedding import choose
     from delta_neo4j.mapping import read_mapping
 
     found = _collect(flags, {})
     graph = read_mapping(found["mapping"].value if "mapping" in found else "removals")
     table, embedding = search.searchable(graph)
-    embedder, _ = choose(graph, config.embedding_settings(found), workers=1)
-    if embedder is None:
+    settings = config.embedding_settings(found)
+    if not choose.has_text(graph, settings):
         raise SettingsError("the mapping has ready vectors, so there is no model to embed a search text with")
+    embedder, _ = choose.first_usable(settings, 1, None, lambda _: None)
     connection = config.neo4j_settings(found).connection()
     vector = search.embed_query(embedder, text, embedding.index.dimension)  # type: ignore[arg-type]
     # Several nodes may carry the same words; a person wants different answers.
@@ -214,48 +228,10 @@ def spark_session() -> SparkSession:
 
 
 def local_session(**options: str) -> SparkSession:
-    """
-    Start Spark with Delta on this machine, bound to the loopback; `options` are Spark settings.
+    """Start Spark with Delta on this machine; `options` are Spark settings."""
+    from delta_neo4j import local_spark
 
-    The jars come through Spark's own resolver; a failure there shows only as a gateway that exits.
-    """
-    from delta import configure_spark_with_delta_pip
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.sql import SparkSession
-
-    # Workers start with whatever `python3` is first on the path, and miss the virtual environment.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
-    for name, value in {**LOCAL_SPARK, **options}.items():
-        builder = builder.config(name, value)
-    # Spark's launcher talks on the standard error of its whole life; the one line worth reading is kept for us.
-    with tempfile.TemporaryFile() as noise:
-        try:
-            with _standard_error_to(noise.fileno()):
-                return configure_spark_with_delta_pip(builder).getOrCreate()
-        except PySparkRuntimeError as error:
-            noise.seek(0)
-            raise SettingsError(
-                f"Spark did not start: {_reason(noise.read().decode(errors='replace'), str(error))}; it needs Java 17 "
-                "(JAVA_HOME) and, the first time, the way to a Maven repository for Delta's jars"
-            ) from error
-
-
-@contextmanager
-def _standard_error_to(descriptor: int) -> Iterator[None]:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    os.dup2(descriptor, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _reason(log: str, otherwise: str) -> str:
-    telling = [line.strip() for line in log.splitlines() if "Exception" in line or "Error" in line or "rror:" in line]
-    return (telling or otherwise.splitlines())[0][:300]
+    return local_spark.start(os.environ, **options)
 
 
 def batch_function(defaults: Mapping[str, Any]) -> Callable[[DataFrame, int], None]:

@@ -15,10 +15,10 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, TextSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_SCOPE = "airline-neo4j-secrets"
 
@@ -56,6 +56,11 @@ SETTINGS = (
     Setting("databricks_host", ("DATABRICKS_HOST",)),
     Setting("client_id", ("DATABRICKS_CLIENT_ID",), "databricks_client_id"),
     Setting("client_secret", ("DATABRICKS_CLIENT_SECRET",), "databricks_client_secret", secret=True),
+    Setting("runtime", ("DATABRICKS_RUNTIME_VERSION",)),
+    Setting("budget_texts", ("BUDGET_TEXTS",)),
+    Setting("budget_minutes", ("BUDGET_MINUTES",)),
+    Setting("budget_cost", ("BUDGET_COST",)),
+    Setting("price_per_hour", ("PRICE_PER_HOUR",)),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -114,7 +119,9 @@ def _first(  # noqa: PLR0917  # the origins, in their order
     for rank, (origin, values) in enumerate((("environment", environment), ("env file", file_values)), 1):
         for variable in setting.variables:
             if values.get(variable, "").strip():
-                return Found(values[variable].strip(), f"{origin} {variable}", setting.secret, rank)
+                # A blank may belong to a password; around anything else it is a slip of the hand.
+                told = values[variable] if setting.secret else values[variable].strip()
+                return Found(told, f"{origin} {variable}", setting.secret, rank)
     if secrets and setting.secret_key:
         value = secrets.get(setting.secret_key)
         if value:
@@ -211,8 +218,13 @@ _EMBEDDING = {
     "client_id": "client_id",
     "client_secret": "client_secret",
     "endpoint_wait": "wait_seconds",
+    "runtime": "runtime",
 }
-_LOAD = ("mapping", "source_mode", "state", "checkpoint", "batch_size", "bytes_per_row", "write_partitions")
+_TEXT = (
+    "mapping", "state", "checkpoint", "write_partitions", "budget_texts", "budget_minutes", "budget_cost",
+    "price_per_hour",
+)  # fmt: skip
+_LOAD = (*_TEXT, "source_mode", "batch_size", "bytes_per_row")
 
 
 def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
@@ -224,13 +236,21 @@ def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
 
 
 def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:
-    """Give everything a run is told."""
-    values: dict[str, Any] = {name: found[name].value for name in _LOAD if name in found}
-    values["neo4j"] = neo4j_settings(found)
+    """Give everything a load is told."""
+    values = {**_shared(found, _LOAD), "neo4j": neo4j_settings(found), "reset_checkpoint": reset_checkpoint}
+    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+
+
+def text_settings(found: Mapping[str, Found]) -> TextSettings:
+    """Give what filling the cache is told: no word about Neo4j is needed."""
+    return validated(TextSettings, _shared(found, _TEXT), {name: _BY_NAME[name].variables[0] for name in _TEXT})
+
+
+def _shared(found: Mapping[str, Found], names: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: found[name].value for name in names if name in found}
     values["embedding"] = embedding_settings(found)
     values["sources"] = parse_sources(found["source"].value if "source" in found else ())
-    values["reset_checkpoint"] = reset_checkpoint
-    return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _LOAD})
+    return values
 
 
 def parse_sources(given: str | tuple[str, ...]) -> dict[str, str]:
@@ -244,3 +264,31 @@ def parse_sources(given: str | tuple[str, ...]) -> dict[str, str]:
             raise SettingsError(f"--source is given twice for {name or 'the same table'}")
         sources[name] = source
     return sources
+
+
+def databricks_login(
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, Callable[[], Mapping[str, str]]]:
+    """
+    Give a workspace's address and what makes fresh headers for it.
+
+    Found as Databricks' SDK finds it (the notebook's own login, `databricks auth login`, DATABRICKS_*); without
+    the SDK, from DATABRICKS_HOST and DATABRICKS_TOKEN. Raises SettingsError where there is no login.
+    """
+    remedy = "run `databricks auth login`, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
+    try:
+        from databricks.sdk import WorkspaceClient
+    except ImportError:
+        environment = os.environ if environment is None else environment
+        host, token = environment.get("DATABRICKS_HOST", ""), environment.get("DATABRICKS_TOKEN", "")
+        if not host or not token:
+            raise SettingsError(f"no Databricks login is known here: {remedy}") from None
+        return host, lambda: {"Authorization": f"Bearer {token}"}
+    try:
+        login = WorkspaceClient().config
+        # A login that cannot be used shows here, before anything is begun.
+        login.authenticate()
+    except Exception as error:
+        # Every way to log in has errors of its own, from ValueError to a subprocess that failed.
+        raise SettingsError(f"no Databricks login is known here ({_first_line(error)}): {remedy}") from error
+    return str(login.host), login.authenticate

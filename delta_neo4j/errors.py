@@ -71,6 +71,16 @@ class DeadLetterGateError(LoaderError):
     exit_code = 5
 
 
+class BudgetReachedError(LoaderError):
+    """The run stopped before it spent more than it may; nothing is wrong."""
+
+    exit_code = 6
+
+
+class NotOfferedError(TerminalError):
+    """This way of embedding does not exist here; another may."""
+
+
 class CheckpointHeldError(LoaderError):
     """Another run works on the same checkpoint."""
 

@@ -23,6 +23,7 @@ from delta_neo4j.writer import (
 )
 
 if TYPE_CHECKING:
+    from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.pipeline import LoadStep
     from delta_neo4j.plan import Relationship
 
@@ -37,7 +38,7 @@ class GraphWriter:
     step: LoadStep
     batch_id: int
     refusals_allowed: int
-    distinct_texts: int = 0
+    vectors: Vectors | None = None
     bookmarks: tuple[str, ...] = field(default=())
 
     def split_faulted(self, rows: DataFrame, faults: dict[str, str]) -> tuple[DataFrame, DataFrame]:
@@ -48,7 +49,7 @@ class GraphWriter:
         return sound, joined.where(F.col("embedding_fault").isNotNull())
 
     def nodes(self, rows: DataFrame) -> Written:
-        """Upsert the rows' nodes, partitioned by key so that no two writers meet on one."""
+        """Upsert the rows' nodes; a key has one winner, so no two writers meet on one however rows are dealt."""
         step, table = self.step, self.step.table
         shaped = self._node_columns(self._with_vectors(step.hook("nodes", rows)))
         work = NodePass(
@@ -64,7 +65,7 @@ class GraphWriter:
             vector_name=table.embedding.property if table.embedding else None,
             edges=len(table.relationships),
         )
-        return self._run(shaped, work)
+        return self._run(shaped.coalesce(step.write_partitions), work)
 
     def relationships(self, rows: DataFrame, position: int, *, stamp: bool) -> Written:
         """
@@ -95,14 +96,10 @@ class GraphWriter:
         return written
 
     def _with_vectors(self, rows: DataFrame) -> DataFrame:
-        table, cache = self.step.table, self.step.cache
-        keys = [typed(table, p) for p in table.key]
-        if table.embedding is None or table.embedding.text_column is None:
-            return rows.repartition(self.step.write_partitions, *keys)
-        if self.distinct_texts <= FEW_TEXTS:
-            # A vector is as large as ten rows: with few of them the rows are moved without.
-            return cache.attach(rows.repartition(self.step.write_partitions, *keys), few=True)
-        return cache.attach(rows, few=False).repartition(self.step.write_partitions, *keys)
+        if self.vectors is None:
+            return rows
+        # A vector is as large as ten rows: with few of them the vectors go to the rows, else both are shuffled.
+        return self.step.cache.attach(rows, self.vectors, few=self.vectors.count <= FEW_TEXTS)
 
     def _node_columns(self, rows: DataFrame) -> DataFrame:
         table = self.step.table

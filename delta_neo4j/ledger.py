@@ -95,6 +95,13 @@ class Ledger:
     table_name: str
     source_mode: str
 
+    def spent(self, spark: SparkSession, run_id: str) -> tuple[int, float]:
+        """Give (texts, seconds) that a run has embedded in its recorded micro-batches, of whatever table."""
+        rows = self.state.read(spark, "ledger").where(F.col("run_id") == run_id).select("embedding", "seconds")
+        recorded = [(json.loads(row["embedding"]), json.loads(row["seconds"])) for row in rows.collect()]
+        texts = sum(terms["texts_embedded"] + terms["texts_faulted"] for terms, _ in recorded)
+        return texts, sum(seconds.get("embed", 0.0) for _, seconds in recorded)
+
     def standing(self, spark: SparkSession) -> tuple[int, int]:
         """Give (highest batch id recorded or -1, rows read in the load's whole life); batch ids have no gaps."""
         rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import logging
 import re
 import time
@@ -11,23 +9,15 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException, StreamingQueryException
-
 from delta_neo4j import checkpoint, preflight, source
+from delta_neo4j.budget import UNLIMITED, Budget
 from delta_neo4j.embedding.cache import EmbeddingCache
-from delta_neo4j.errors import (
-    BalanceError,
-    CheckpointHeldError,
-    LoaderError,
-    PreflightError,
-    TerminalError,
-    TransientError,
-    recovered,
-)
+from delta_neo4j.errors import BalanceError
 from delta_neo4j.ledger import Ledger
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.pipeline import LoadStep, no_hook
 from delta_neo4j.report import RunReport, TableRun
+from delta_neo4j.runs import reported
 from delta_neo4j.shipping import travel_by_value
 from delta_neo4j.state import State
 
@@ -52,35 +42,14 @@ def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any],
     The report tells failure too (`report.error`); only what is not a loader's fault is raised.
     """
     travel_by_value()
-    report = RunReport(run_id=uuid.uuid4().hex[:12], started_at=dt.datetime.now(dt.UTC))
-    began = time.monotonic()
-    state = State(settings.state)
-    try:
-        _run(spark, settings, state, report, hook)
-    except LoaderError as error:
-        report.fail(error)
-    except PySparkException as error:
-        report.fail(_as_loader_error(error))
-    report.seconds["total"] = time.monotonic() - began
-    report.ended_at = dt.datetime.now(dt.UTC)
-    if report.tables:  # a run that wrote nothing leaves nothing
-        _keep(spark, settings, state, report)
-    return report
-
-
-def _keep(spark: SparkSession, settings: LoadSettings, state: State, report: RunReport) -> None:
-    moments = (report.started_at, report.ended_at)
-    row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
-    try:
-        state.append_rows(spark, "runs", [row])
-    except PySparkException as error:
-        report.fail(report.error or _as_loader_error(error))  # what went wrong first is what the user must read
+    return reported(spark, settings, lambda state, report: _run(spark, settings, state, report, hook))
 
 
 def _run(
     spark: SparkSession, settings: LoadSettings, state: State, report: RunReport, hook: Callable[[str, Any], Any]
 ) -> None:
     began = time.monotonic()
+    budget = settings.budget(report.started_at.timestamp())
     graph = read_mapping(settings.mapping, settings.sources)
     ready = preflight.check(spark, graph, settings, state)
     if settings.reset_checkpoint:
@@ -90,7 +59,7 @@ def _run(
     log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
     for table in graph.tables:
-        step = make_step(spark, settings, table, ready, run_id=report.run_id, hook=hook)
+        step = make_step(spark, settings, table, ready, run_id=report.run_id, budget=budget, hook=hook)
         found = ready.sources[table.name]
         report.tables.append(TableRun(table.name, step.load.load_id, MODE, found.version))
         log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
@@ -111,13 +80,14 @@ def make_step(
     ready: Ready,
     *,
     run_id: str,
+    budget: Budget,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
     """Put together the step that loads a table's micro-batches, resuming or minting its load."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
     load_ = checkpoint.open_load(spark, folder, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
-    step = _step(settings, table, ready, load_, run_id=run_id, hook=hook)
+    step = _step(settings, table, ready, load_, run_id=run_id, budget=budget, hook=hook)
     last_recorded, rows_recorded = step.ledger.standing(spark)
     return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded)
 
@@ -129,6 +99,7 @@ def _step(
     load_: checkpoint.Load,
     *,
     run_id: str,
+    budget: Budget = UNLIMITED,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
     state = State(settings.state)
@@ -145,6 +116,7 @@ def _step(
         source_token=source.source_token(load_.table_id, MODE),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
+        budget=budget,
         hook=hook,
     )
 
@@ -225,22 +197,3 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=MODE, digest=table.digest)
     step = _step(settings, table, ready, load_, run_id=uuid.uuid4().hex[:12])
     return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
-
-
-def _as_loader_error(error: PySparkException) -> LoaderError:
-    text = str(error)
-    told = recovered(text)
-    if told is not None:
-        # Exit code 2 says that nothing was written; once a stream has begun that is no longer so.
-        return TransientError(str(told)) if isinstance(told, TerminalError) else told
-    if "CONCURRENT_STREAM_LOG_UPDATE" in text or "CONCURRENT_QUERY" in text:
-        return CheckpointHeldError("another run works on this checkpoint; wait for it to end, then run again")
-    if "DELTA_SOURCE_TABLE_IGNORE_CHANGES" in text or "DELTA_SOURCE_IGNORE_DELETE" in text:
-        return PreflightError(
-            "the source table was updated, deleted from or overwritten, which an append stream cannot follow; "
-            "start fresh with --reset-checkpoint (only what differs is written)"
-        )
-    first = " ".join(text.split())[:400]
-    if isinstance(error, StreamingQueryException):
-        return TransientError(f"the stream failed: {first}; run again to resume, --debug shows the trace")
-    return LoaderError(f"Spark failed: {first}; --debug shows the trace")

@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F  # noqa: N812
+
 from delta_neo4j import ranking, staging
+from delta_neo4j.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.dead_letters import DeadLetters, allowed, gate
-from delta_neo4j.embedding.texts import embed_missing
+from delta_neo4j.embedding.texts import Filled, TextEmbedding
 from delta_neo4j.errors import BalanceError, travelling
 from delta_neo4j.graph_rows import GraphWriter
 from delta_neo4j.ledger import Account
-from delta_neo4j.validation import validated
+from delta_neo4j.validation import text, validated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +62,7 @@ class LoadStep:
     batch_size: int
     last_recorded: int = -1  # batch id, and the rows of all batches up to it
     rows_recorded: int = 0
+    budget: Budget = UNLIMITED
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -88,6 +92,7 @@ class _Batch:
         with self._timed("read"):
             batch = step.hook("read", batch)
             account.rows_read = batch.count()
+        allowance = self._allowance(batch)
         if account.rows_read == 0:
             return  # OPTIMIZE and schema changes make empty batches
         log.info("batch.read", extra={"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read})
@@ -95,9 +100,10 @@ class _Batch:
             staged = self._freeze(batch)
         winners = staged.where(staged[ranking.STATE] == ranking.WINNER)
         with self._timed("embed"):
-            faults = self._embed(winners)
+            filled = self._embed(winners, allowance)
         for number in range(staging.slices(account.rows_read)):
-            self._write(winners.where(winners[staging.SLICE] == number), faults)
+            allowance.check_time()
+            self._write(winners.where(winners[staging.SLICE] == number), filled)
             log.info(
                 "slice.written",
                 extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
@@ -137,18 +143,27 @@ class _Batch:
             )
         return staged
 
-    def _embed(self, winners: DataFrame) -> dict[str, str]:
-        if self.step.embedder is None:
-            return {}
-        tally, faults = embed_missing(self.step, winners)
-        self.account.embedding.update(tally)
-        return faults
+    def _allowance(self, batch: DataFrame) -> Allowance:
+        budget, ledger = self.step.budget, self.step.ledger
+        spent = ledger.spent(batch.sparkSession, self.step.run_id) if budget.counts_texts else (0, 0.0)
+        return Allowance(budget, *spent)
 
-    def _write(self, rows: DataFrame, faults: dict[str, str]) -> None:
+    def _embed(self, winners: DataFrame, allowance: Allowance) -> Filled | None:
+        step = self.step
+        if step.embedder is None or step.table.embedding is None:
+            return None
+        dimension, path = step.table.embedding.index.dimension, f"{step.staging_path}-texts"
+        work = TextEmbedding(step.table.name, step.cache, step.embedder, dimension, path, step.hook)
+        texts = winners.where("text_hash IS NOT NULL")
+        # A micro-batch is one place: its own texts are what it will want again.
+        texts = texts.select("text_hash", text(step.table).alias("text"), F.lit("").alias("place"))
+        return work.fill(texts, allowance, self.account.embedding)
+
+    def _write(self, rows: DataFrame, filled: Filled | None) -> None:
         step, account = self.step, self.account
-        writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), account.embedding["texts"])
-        if faults:
-            rows, faulted = writer.split_faulted(rows, faults)
+        writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), filled.vectors if filled else None)
+        if filled and filled.faults:
+            rows, faulted = writer.split_faulted(rows, filled.faults)
             count = faulted.count()
             if count:
                 self._add_letters(self.letters.of_faulted(faulted), count)

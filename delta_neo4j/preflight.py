@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession  # noqa: TC002
 
 from delta_neo4j import models, schema, source, validation
-from delta_neo4j.embedding.base import probe
-from delta_neo4j.embedding.choose import choose
+from delta_neo4j.embedding import choose
+from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.server import server_version
 from delta_neo4j.transactions import open_driver
@@ -17,7 +17,7 @@ from delta_neo4j.transactions import open_driver
 if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.plan import Graph, Table
-    from delta_neo4j.settings import LoadSettings
+    from delta_neo4j.settings import LoadSettings, TextSettings
     from delta_neo4j.source import SourceVersion
     from delta_neo4j.state import State
 
@@ -26,38 +26,53 @@ NO_MODEL = "precomputed"  # the model id where vectors come ready, or there is n
 
 @dataclass(frozen=True)
 class Ready:
-    """What preflight found: all a run needs to begin."""
+    """What preflight found: all a run needs to begin. `server_version` is None where no graph was asked for."""
 
     sources: dict[str, SourceVersion]
     embedder: Embedder | None
     embedder_reason: str
     model_id: str
-    server_version: str
+    server_version: str | None = None
 
 
 def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: State) -> Ready:
     """Look for everything in the order of cost; the first thing that is missing stops the run."""
-    embedder, reason = choose(graph, settings.embedding, settings.write_partitions)
+    choose.has_text(graph, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     version = server_version(connection)
-    sources = {table.name: _check_source(spark, table) for table in graph.tables}
-    model_id = NO_MODEL
-    if embedder is not None:
-        vectors = probe(embedder, spark, _dimension(graph))
-        model_id = models.identify(spark, state, embedder.model_name, vectors)
+    ready = check_texts(spark, graph, settings, state)
     with open_driver(connection) as driver:
         schema.ensure(driver, connection.database, graph)
-    return Ready(sources, embedder, reason, model_id, version)
+    return Ready(ready.sources, ready.embedder, ready.embedder_reason, ready.model_id, version)
 
 
-def _check_source(spark: SparkSession, table: Table) -> SourceVersion:
+def check_texts(spark: SparkSession, graph: Graph, settings: TextSettings, state: State) -> Ready:
+    """Look for all that embedding needs: the tables, a strategy that works, and the model the state knows."""
+    sources = {table.name: check_source(spark, table) for table in graph.tables}
+    if not choose.has_text(graph, settings.embedding):
+        return Ready(sources, None, "the mapping embeds no text", NO_MODEL)
+    probes: list[Vector] = []
+    dimension = text_dimension(graph)
+    embedder, reason = choose.first_usable(
+        settings.embedding,
+        settings.write_partitions,
+        spark,
+        lambda candidate: probes.append(probe(candidate, spark, dimension)),
+    )
+    model_id = models.identify(spark, state, embedder.model_name, probes[-1])
+    return Ready(sources, embedder, reason, model_id)
+
+
+def check_source(spark: SparkSession, table: Table) -> SourceVersion:
+    """Look at a table and its columns; raise `PreflightError` for what the mapping cannot use."""
     found = source.describe(spark, table.source)
     source.check_columns(table, found.schema)
     validation.check_types(table, found.schema, spark.createDataFrame([], found.schema))
     return found
 
 
-def _dimension(graph: Graph) -> int:
+def text_dimension(graph: Graph) -> int:
+    """Give the dimension of the mapping's one model; raise `PreflightError` when its indexes differ."""
     dimensions = {t.embedding.index.dimension for t in graph.tables if t.embedding and t.embedding.text_column}
     if len(dimensions) > 1:
         raise PreflightError(

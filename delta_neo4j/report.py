@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from delta_neo4j.errors import BudgetReachedError
 from delta_neo4j.ledger import Account
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RunReport:
 
     run_id: str
     started_at: dt.datetime
+    command: str = "load"
     ended_at: dt.datetime | None = None
     tables: list[TableRun] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class RunReport:
         self.versions = {
             "delta_neo4j": metadata.version("delta-neo4j") if _installed() else "source",
             "spark": spark_version,
-            "neo4j": found.server_version,
+            **({"neo4j": found.server_version} if found.server_version else {}),
             "neo4j_driver": metadata.version("neo4j"),
             "python": platform.python_version(),
         }
@@ -70,8 +72,9 @@ class RunReport:
 
     @property
     def balanced(self) -> bool:
-        """Whether the run came to its end and every equation of every table holds."""
-        return self.error is None and not any(table.account.imbalances() for table in self.tables)
+        """Whether every equation of every table holds, and nothing but a budget ended the run."""
+        sound = self.error is None or isinstance(self.error, BudgetReachedError)
+        return sound and not any(table.account.imbalances() for table in self.tables)
 
     @property
     def exit_code(self) -> int:
@@ -81,7 +84,9 @@ class RunReport:
     @property
     def status(self) -> str:
         """Say how it ended."""
-        return "failed" if self.error else "succeeded"
+        if self.error is None:
+            return "succeeded"
+        return "stopped" if isinstance(self.error, BudgetReachedError) else "failed"
 
     def summary(self) -> dict[str, Any]:
         """Give the summary document."""
@@ -142,7 +147,11 @@ def page(report: RunReport) -> RenderableType:
     for line in _lines(report, total):
         grid.add_row(*line)
     if report.error:
-        verdict = Text(f"failed: {report.error}", style="bold red")
+        verdict = Text(f"{report.status}: {report.error}", style="bold red" if report.status == "failed" else "bold")
+    elif report.command == "embed":
+        verdict = Text(f"done: {total.embedding['texts']:,} distinct texts are in the cache", style="bold green")
+        if total.embedding["texts_faulted"]:
+            verdict = Text(f"{total.embedding['texts_faulted']:,} texts have no vector: load will say which rows")
     elif total.rows_read == 0:
         verdict = Text("nothing new: no row read, no text embedded, nothing written", style="bold green")
     else:
@@ -158,12 +167,9 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
     lines = []
     for table in report.tables:
         account = table.account
-        lines.append(
-            (
-                table.name,
-                f"{account.rows_read:,} rows in {table.batches} micro-batches, up to version {table.source_version}",
-            )
-        )
+        rows = f"{account.rows_read:,} rows in {table.batches} micro-batches"
+        what = "the texts" if report.command == "embed" else rows
+        lines.append((table.name, f"{what}, up to version {table.source_version}"))
         for edge_type, terms in account.relationships.items():
             lines.append(("", f"{edge_type}: {_edges(terms)}"))
         if account.without_text:
@@ -177,12 +183,9 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
     )
     texts = f"{embedding['texts']:,} distinct texts = {origins}, in {embedding['calls']:,} calls ({report.strategy})"
     lines.append(("embedding", texts))
-    lines.append(
-        (
-            "writing",
-            f"{writer['transactions']:,} transactions, {writer['retries']} retried, {writer['deadlocks']} deadlocks",
-        )
-    )
+    if report.command == "load":
+        effort = f"{writer['retries']} retried, {writer['deadlocks']} deadlocks"
+        lines.append(("writing", f"{writer['transactions']:,} transactions, {effort}"))
     seconds = report.summary()["seconds"]
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
     return lines

@@ -6,8 +6,9 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from delta_neo4j.budget import Budget
 from delta_neo4j.plan import Connection
 
 NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
@@ -58,7 +59,7 @@ class Neo4jSettings(_Values):
 class EmbeddingSettings(_Values):
     """How texts become vectors."""
 
-    embedder: Literal["auto", "rest", "in_process", "precomputed"] = "auto"
+    embedder: Literal["auto", "ai_query", "rest", "in_process", "precomputed"] = "auto"
     endpoint: str = "minilm-embedder"
     url: OptionalText = None
     token: SecretStr | None = None
@@ -66,6 +67,7 @@ class EmbeddingSettings(_Values):
     client_id: OptionalText = None
     client_secret: SecretStr | None = None
     wait_seconds: float = Field(600.0, ge=0)
+    runtime: OptionalText = None  # Databricks' own name of its version, where it is one
 
     @field_validator("url")
     @classmethod
@@ -91,24 +93,53 @@ class EmbeddingSettings(_Values):
     @field_validator("endpoint")
     @classmethod
     def _endpoint_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
-            raise ValueError("an endpoint name has letters, digits, hyphens and underscores")
+        # It stands in SQL and in addresses. Dots are those of Databricks' own models (system.ai.…).
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}", name):
+            raise ValueError("an endpoint name has letters, digits, hyphens, underscores and dots")
         return name
 
 
-class LoadSettings(_Values):
-    """One run of the loader."""
+class TextSettings(_Values):
+    """What concerns tables, their texts and what embedding them may cost: all that `embed` needs."""
 
-    neo4j: Neo4jSettings
     embedding: EmbeddingSettings
     mapping: str = "removals"
     sources: dict[str, str] = {}
-    source_mode: Literal["auto", "append"] = "auto"
     state: str = ".delta-neo4j"
     checkpoint: OptionalText = None
+    write_partitions: int = Field(WRITE_PARTITIONS, ge=1, le=1_000)
+    budget_texts: int | None = Field(None, ge=0)
+    budget_minutes: float | None = Field(None, ge=0)
+    budget_cost: float | None = Field(None, ge=0)
+    price_per_hour: float | None = Field(None, gt=0)  # of the endpoint while it embeds, in whatever currency
+
+    @model_validator(mode="after")
+    def _a_cost_has_a_price(self) -> TextSettings:
+        if self.budget_cost is not None and self.price_per_hour is None:
+            raise ValueError("a budget in money needs the endpoint's price: give --price-per-hour")
+        return self
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder with one checkpoint a table."""
+        return self.checkpoint or f"{self.state}/checkpoints"
+
+    def budget(self, started: float) -> Budget:
+        """Give the limits of a run that started at `started` (seconds since 1970)."""
+        deadline = None if self.budget_minutes is None else started + 60 * self.budget_minutes
+        bought = None
+        if self.budget_cost is not None and self.price_per_hour is not None:
+            bought = 3600 * self.budget_cost / self.price_per_hour
+        return Budget(self.budget_texts, deadline, bought)
+
+
+class LoadSettings(TextSettings):
+    """One run of the loader."""
+
+    neo4j: Neo4jSettings
+    source_mode: Literal["auto", "append"] = "auto"
     batch_size: int = Field(BATCH_SIZE, ge=1, le=10_000_000)
     bytes_per_row: int = Field(BYTES_PER_ROW, ge=1)
-    write_partitions: int = Field(WRITE_PARTITIONS, ge=1, le=1_000)
     reset_checkpoint: bool = False
     graph_retry_seconds: float = Field(300.0, ge=0)
 
@@ -116,8 +147,3 @@ class LoadSettings(_Values):
     def max_bytes_per_trigger(self) -> int:
         """Compressed source bytes a micro-batch may read; at least one file is always read."""
         return self.batch_size * self.bytes_per_row
-
-    @property
-    def checkpoints(self) -> str:
-        """The folder with one checkpoint a table."""
-        return self.checkpoint or f"{self.state}/checkpoints"

@@ -73,10 +73,22 @@ def check_columns(table: Table, schema: StructType) -> None:
         )
 
 
+def at(spark: SparkSession, source: str, version: int) -> DataFrame:
+    """Give the table as it was at one version."""
+    reader = spark.read.format("delta").option("versionAsOf", str(version))
+    return reader.load(source) if is_path(source) else reader.table(table_name(source))
+
+
 def rows_at(spark: SparkSession, source: str, version: int) -> int:
     """Count the table's rows at one version; Delta answers from its log, no data file is read."""
-    reader = spark.read.format("delta").option("versionAsOf", str(version))
-    return (reader.load(source) if is_path(source) else reader.table(table_name(source))).count()
+    return at(spark, source, version).count()
+
+
+def placed(table: Table, rows: DataFrame) -> DataFrame:
+    """Select the mapped columns, and as `place` the file of each row in the order in which a stream reads files."""
+    moment = F.date_format("_metadata.file_modification_time", "yyyyMMddHHmmssSSS")
+    place = F.concat_ws(" ", moment, F.col("_metadata.file_path")).alias("place")
+    return rows.select(*[_column(name).alias(raw_column(table, name)) for name in table.columns], place)
 
 
 def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> DataFrame:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-# One table a line: name, columns as Spark SQL types, partition column.
+# One table a line: name, columns as Spark SQL types.
 SCHEMAS = {
-    "embeddings": "model_id STRING, text_hash STRING, embedding BINARY, tokens INT",
+    "embeddings": "model_id STRING, part STRING, text_hash BINARY, embedding BINARY, tokens INT",
     "models": "model_id STRING, name STRING, dimension INT, probes STRING, minted_at TIMESTAMP",
     "ledger": (
         "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
@@ -35,7 +35,7 @@ SCHEMAS = {
     ),
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }
-PARTITIONED_BY = {"embeddings": "model_id"}
+PARTITIONED_BY = {"embeddings": ("model_id", "part")}
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,29 @@ class State:
 
     location: str
 
-    def read(self, spark: SparkSession, name: str) -> DataFrame:
-        """Give the table, empty when nothing was ever appended to it."""
+    def read(self, spark: SparkSession, name: str, version: int | None = None) -> DataFrame:
+        """Give the table as it is, or as it was at a version; empty when nothing was ever appended to it."""
+        reader = spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", str(version))
         try:
-            frame = (
-                spark.read.format("delta").load(self._path(name)) if self._is_folder else spark.table(self._table(name))
-            )
+            frame = reader.load(self._path(name)) if self._is_folder else reader.table(self._table(name))
             frame.schema  # noqa: B018  # resolves now, so that a table not yet there is found out here
         except AnalysisException as error:
             if not _is_absent(error):
                 raise
             return spark.createDataFrame([], SCHEMAS[name])
         return frame
+
+    def version(self, spark: SparkSession, name: str) -> int | None:
+        """Give the table's newest version, or None when nothing was ever appended to it."""
+        table = f"delta.`{self._path(name)}`" if self._is_folder else self._table(name)
+        try:
+            return int(spark.sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()[0]["version"])
+        except AnalysisException as error:
+            if not _is_absent(error):
+                raise
+            return None
 
     def append(self, frame: DataFrame, name: str, once: tuple[str, int] | None = None) -> None:
         """
@@ -66,7 +77,7 @@ class State:
         """
         writer = frame.write.format("delta").mode("append")
         if name in PARTITIONED_BY:
-            writer = writer.partitionBy(PARTITIONED_BY[name])
+            writer = writer.partitionBy(*PARTITIONED_BY[name])
         if once is not None:
             writer = writer.option("txnAppId", once[0]).option("txnVersion", str(once[1]))
         if self._is_folder:

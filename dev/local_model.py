@@ -8,11 +8,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import LoaderError
-from delta_neo4j.model import registry
+from delta_neo4j.model import engines, registry
 from dev.processes import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Measured behind HTTP on two cores: 3.6 times the texts a second, half the memory, a third of the start.
+_ENGINE = engines.OPENVINO
 
 
 def tracking_uri(root: Path) -> str:
@@ -28,7 +31,7 @@ def ensure_registered(root: Path) -> bool:
     store = root / ".local" / "mlflow"
     done = store / "registered"
     try:
-        present = registry.fingerprint()
+        present = registry.fingerprint(_ENGINE)
     except LoaderError as error:
         raise StackError(str(error)) from error
     if done.exists() and done.read_text() == present:
@@ -40,7 +43,7 @@ def ensure_registered(root: Path) -> bool:
     log = store / "setup.log"
     with log.open("wb") as console:
         ended = subprocess.run(
-            [sys.executable, "model_setup.py", "--local"],
+            [sys.executable, "model_setup.py", "--local", "--engine", _ENGINE],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,

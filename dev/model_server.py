@@ -16,10 +16,10 @@ from dev.processes import ServerProcess, StackError, port_taken
 _POLL_SECONDS = 0.2
 # A request of a thousand long texts takes minutes on two cores; MLflow would give up after 60 s.
 _REQUEST_SECONDS = 600
-# One worker whose forward pass uses the cores. On two cores that other programs used too, texts a second from 1, 2
-# and 4 clients (128 maintenance texts a request, medians of 7 interleaved rounds) were 156, 190, 190; of one worker
-# with one thread 148, 158, 150; of two workers with one each 153, 159, 144. In another run all lay between 131 and
-# 154. So nothing speaks for a second worker, which takes 1.2 GB more and twice the time to start.
+# One worker uses all cores. With torch, on two cores that other programs used too, texts a second from 1, 2 and 4
+# clients (128 maintenance texts a request, medians of 7 interleaved rounds) were 156, 190, 190; of two workers with one
+# thread each 153, 159, 144. So nothing speaks for a second worker, which takes 1.2 GB more and twice the time to start.
+# An OpenVINO model shares the cores out to its requests by itself; the threads are torch's.
 _WORKERS = 1
 _THREADS = min(os.cpu_count() or 1, 4)
 

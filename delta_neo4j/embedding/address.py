@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 
 def is_named(settings: EmbeddingSettings) -> bool:
-    """Tell whether somebody named an endpoint that has an address: by URL, or by name where there is a workspace."""
+    """
+    Tell whether an endpoint is meant that has an address: by URL, or by name where there is a workspace.
+
+    `auto` takes the default name only on Databricks itself: elsewhere a workspace's address is there for other tools.
+    """
     if settings.url:
         return True
-    named = "endpoint" in settings.model_fields_set or settings.client_id is not None
-    return named and (settings.databricks_host is not None or workspace() is not None)
+    told = settings.embedder != "auto" or settings.runtime or settings.client_id
+    if not told and "endpoint" not in settings.model_fields_set:
+        return False
+    return settings.databricks_host is not None or workspace() is not None
 
 
 def rest_embedder(settings: EmbeddingSettings) -> tuple[RestEmbedder, str]:
@@ -41,7 +47,7 @@ def rest_embedder(settings: EmbeddingSettings) -> tuple[RestEmbedder, str]:
 def _url(host: str | None, endpoint: str) -> str:
     if host is None:
         raise SettingsError(
-            "EMBEDDER is rest, but EMBEDDING_URL is not set; give the endpoint's whole /invocations address, "
+            "EMBEDDING_URL is not set; give the endpoint's whole /invocations address, "
             "or DATABRICKS_HOST and --endpoint"
         )
     return f"{host}/serving-endpoints/{endpoint}/invocations"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from delta_neo4j.errors import ModelIdentityError
+from delta_neo4j.errors import ModelIdentityError, NotOfferedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Vector = npt.NDArray[np.float32]  # one vector, or one a row
 
+FLUSH_TEXTS = 2_048  # where answers come a request at a time
 SAME_MODEL = 0.9999  # cosine; another CPU, batch size or runtime stays above, another model far below
 PROBES = (
     "Oil leak detected during routine inspection",
@@ -58,6 +59,10 @@ class Embedder(Protocol):
     def model_name(self) -> str:
         """What the user calls the model: an endpoint, a folder."""
 
+    @property
+    def flush_texts(self) -> int:
+        """How many answers make one append to the cache: what a killed run pays for twice, at most."""
+
     def embed(self, spark: SparkSession, texts: Iterable[str], calls: Calls) -> Iterator[Embedded]:
         """Give each text back once, in any order, counting requests into `calls`."""
 
@@ -86,7 +91,10 @@ def probe(embedder: Embedder, spark: SparkSession, dimension: int) -> Vector:
     answers = {a.text: a for a in checked(embedder.embed(spark, PROBES, Calls()), dimension)}
     faults = [a.fault for a in answers.values() if a.fault]
     if faults or len(answers) != len(PROBES):
-        raise ModelIdentityError(f"the model does not embed a plain sentence: {(faults or ['answers are missing'])[0]}")
+        raise NotOfferedError(
+            f"{embedder.model_name} does not embed a plain sentence by {embedder.strategy}: "
+            f"{(faults or ['answers are missing'])[0]}"
+        )
     return np.stack([answers[text].vector for text in PROBES])  # type: ignore[misc]
 
 

@@ -3,10 +3,15 @@ The Delta embedding cache: each distinct text is paid for once a model, across b
 
 It is the materialisation too: what the writer reads comes from here, so nothing downstream can call the model
 again. Appends are blind and twins are possible (two runs at once); reading takes one a key.
+
+Every flush is a *part*, a partition of its own. A look-up reads the key column (32 bytes a text of the model) and
+then only the parts in which the micro-batch's texts lie: texts that were embedded together are wanted together.
 """
 
 from __future__ import annotations
 
+import time
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +22,25 @@ if TYPE_CHECKING:
 
     from delta_neo4j.state import State
 
+TABLE = "embeddings"
+_BROADCAST_TEXTS = 1_000_000  # 40 MB of hashes: what every task may be sent
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """
+    Where the vectors of some texts lie: parts held at a version of the cache, and parts added since.
+
+    `wanted` has the `text_hash` (hex) of each text, `count` of them. The version is kept because a compaction may
+    move rows between parts at any time.
+    """
+
+    wanted: DataFrame
+    count: int
+    version: int | None
+    held: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class EmbeddingCache:
@@ -25,28 +49,59 @@ class EmbeddingCache:
     state: State
     model_id: str
 
-    def known(self, texts: DataFrame) -> DataFrame:
-        """Add `known` (boolean) to distinct texts; reads the cache's keys only."""
-        keys = self._rows(texts.sparkSession).select("text_hash").distinct().withColumn("known", F.lit(True))
-        return texts.join(keys, "text_hash", "left").fillna(False, "known")
+    def look_up(self, texts: DataFrame, count: int, version: int | None) -> DataFrame:
+        """Add `part` (null where the cache has no vector) to `count` distinct texts; reads the cache's keys only."""
+        if version is None:
+            return texts.withColumn("part", F.lit(None).cast("string"))
+        keys = self._rows(texts.sparkSession, version).select(_hex("text_hash"), "part")
+        parts = _among(keys, texts, count).groupBy("text_hash").agg(F.min("part").alias("part"))
+        return texts.join(parts, "text_hash", "left")
 
-    def attach(self, rows: DataFrame, *, few: bool) -> DataFrame:
+    def attach(self, rows: DataFrame, vectors: Vectors, *, few: bool) -> DataFrame:
         """
         Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`.
 
-        With `few` distinct texts the vectors go to the rows, which stay where they are partitioned; with many
-        both are shuffled by text.
+        With `few` distinct texts the vectors go to the rows, which stay where they are; with many both are
+        shuffled by text.
         """
-        wanted = rows.select("text_hash").where("text_hash IS NOT NULL").distinct()
-        vectors = self._rows(rows.sparkSession).join(wanted, "text_hash", "left_semi")
-        one_each = vectors.groupBy("text_hash").agg(
-            F.first("embedding").alias("vector"), F.first("tokens").alias("tokens")
+        columns = [_hex("text_hash"), "embedding", "tokens"]
+        spark = rows.sparkSession
+        old = self._rows(spark, vectors.version).where(F.col("part").isin(*vectors.held))
+        new = self._rows(spark).where(F.col("part").isin(*vectors.added))
+        found = [part.select(*columns) for part, names in ((old, vectors.held), (new, vectors.added)) if names]
+        if not found:
+            return rows.withColumns({"vector": F.lit(None).cast("binary"), "tokens": F.lit(None).cast("int")})
+        held = found[0] if len(found) == 1 else found[0].unionByName(found[1])
+        one_each = (
+            _among(held, vectors.wanted, vectors.count)
+            .groupBy("text_hash")
+            .agg(F.first("embedding").alias("vector"), F.first("tokens").alias("tokens"))
         )
         return rows.join(F.broadcast(one_each) if few else one_each, "text_hash", "left")
 
-    def append(self, spark: SparkSession, rows: list[tuple[str, bytes, int | None]]) -> None:
-        """Keep (text hash, vector, tokens) for good."""
-        self.state.append_rows(spark, "embeddings", [(self.model_id, *row) for row in rows])
+    def version(self, spark: SparkSession) -> int | None:
+        """Give the cache's newest version, None while there is no cache."""
+        return self.state.version(spark, TABLE)
 
-    def _rows(self, spark: SparkSession) -> DataFrame:
-        return self.state.read(spark, "embeddings").where(F.col("model_id") == self.model_id)
+    def append(self, spark: SparkSession, rows: list[tuple[bytes, bytes, int | None]]) -> str:
+        """Keep (text hash, vector, tokens) for good and give the part they make."""
+        part = new_part()
+        self.state.append_rows(spark, TABLE, [(self.model_id, part, *row) for row in rows])
+        return part
+
+    def _rows(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+        return self.state.read(spark, TABLE, version).where(F.col("model_id") == self.model_id)
+
+
+def new_part() -> str:
+    """Name a part; names sort by the time they are made (milliseconds)."""
+    return f"{int(time.time() * 1000):013d}-{uuid.uuid4().hex[:8]}"
+
+
+def _hex(column: str) -> F.Column:  # type: ignore[name-defined]
+    return F.lower(F.hex(column)).alias(column)
+
+
+def _among(rows: DataFrame, texts: DataFrame, count: int) -> DataFrame:
+    wanted = texts.select("text_hash")
+    return rows.join(F.broadcast(wanted) if count <= _BROADCAST_TEXTS else wanted, "text_hash", "left_semi")

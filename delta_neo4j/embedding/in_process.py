@@ -29,6 +29,7 @@ class InProcessEmbedder:
     folder: str
     workers: int
     strategy = "in_process"
+    flush_texts = TEXTS_PER_JOB
 
     @property
     def model_name(self) -> str:

@@ -19,7 +19,7 @@ import requests
 import tenacity
 import urllib3
 
-from delta_neo4j.embedding.base import Calls, Embedded, Vector
+from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, Vector
 from delta_neo4j.embedding.connection import Connections
 from delta_neo4j.embedding.faults import UNAUTHORISED, BusyError, FlakyError, RefusedError, cause, raise_for, words
 from delta_neo4j.embedding.oauth import Login, ServicePrincipal, Tokens
@@ -61,6 +61,7 @@ class RestEmbedder:
     request_seconds: float = READ_TIMEOUT
     settled: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     strategy = "rest"
+    flush_texts = FLUSH_TEXTS
 
     @property
     def model_name(self) -> str:

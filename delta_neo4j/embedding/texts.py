@@ -1,80 +1,124 @@
-"""The texts of a micro-batch that the cache does not hold: found, embedded, checked, flushed."""
+"""The texts that the cache does not hold: found, embedded within the budget, checked, flushed."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
+from delta_neo4j import budget
 from delta_neo4j.embedding.base import Calls, checked
+from delta_neo4j.embedding.cache import Vectors
 from delta_neo4j.embedding.tokens import token_counter
-from delta_neo4j.validation import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
-    from delta_neo4j.embedding.base import Embedded
-    from delta_neo4j.pipeline import LoadStep
+    from delta_neo4j.embedding.base import Embedded, Embedder
+    from delta_neo4j.embedding.cache import EmbeddingCache
+    from delta_neo4j.embedding.tokens import TokenCounter
 
 log = logging.getLogger(__name__)
 
-# What a killed run pays for twice, at most.
-FLUSH_TEXTS, FLUSH_SECONDS = 2_048, 20.0
+FLUSH_SECONDS = 20.0
 TEXTS_PER_PARTITION = 20_000  # what the driver holds at a time while it streams
 
 
-def embed_missing(step: LoadStep, winners: DataFrame) -> tuple[dict[str, int], dict[str, str]]:
-    """
-    Embed each distinct text of `winners` that the cache lacks, keeping vectors every `FLUSH_TEXTS`.
+@dataclass(frozen=True)
+class Filled:
+    """What became of some texts: faults by text hash, and where the vectors of the others lie."""
 
-    Gives the terms of the embedding equation, and the reason by text hash for texts that have no vector.
-    """
-    texts = winners.where("text_hash IS NOT NULL").select("text_hash", text(step.table).alias("text"))
-    distinct = step.cache.known(texts.dropDuplicates(["text_hash"]))
-    counts = {row["known"]: row["count"] for row in distinct.groupBy("known").count().collect()}
-    hits, missing = counts.get(True, 0), counts.get(False, 0)
-    tally = {
-        "texts": hits + missing,
-        "cache_hits": hits,
-        "texts_embedded": 0,
-        "texts_faulted": 0,
-        "calls": 0,
-        "retries": 0,
-    }
-    log.info("texts.found", extra={"table": step.table.name, "texts": hits + missing, "cache_hits": hits})
-    if not missing:
-        return tally, {}
-    lacking = step.hook("embed", distinct.where(~F.col("known")).select("text"))
-    return tally, _embed(step, lacking, missing, tally)
+    faults: dict[str, str]
+    vectors: Vectors
 
 
-def _embed(step: LoadStep, lacking: DataFrame, missing: int, tally: dict[str, int]) -> dict[str, str]:
-    calls, faults = Calls(), {}
-    answers = step.embedder.embed(lacking.sparkSession, _stream(lacking, missing), calls)  # type: ignore[union-attr]
-    flush = _Flush(step, lacking)
-    dimension = step.table.embedding.index.dimension  # type: ignore[union-attr]
-    for answer in checked(answers, dimension):
-        if answer.fault is not None:
-            faults[_hash(answer.text)] = answer.fault
-            tally["texts_faulted"] += 1
-            continue
-        flush.add(answer)
-        tally["texts_embedded"] += 1
-    flush.now()
-    tally["calls"], tally["retries"] = calls.calls, calls.retries
-    return faults
+@dataclass(frozen=True)
+class TextEmbedding:
+    """Fills the cache for the texts of one table; `path` is a folder that it may overwrite."""
+
+    table: str
+    cache: EmbeddingCache
+    embedder: Embedder
+    dimension: int
+    path: str
+    hook: Callable[[str, Any], Any]
+
+    def fill(self, texts: DataFrame, allowance: budget.Allowance, tally: dict[str, int]) -> Filled:
+        """
+        Embed each distinct text that the cache lacks, keeping vectors every `embedder.flush_texts`.
+
+        `texts` has `text_hash`, `text` and `place`: texts that will be wanted together have places side by side.
+        The terms of the equation go into `tally` as they come. Raises `BudgetReachedError` after the last flush when
+        the budget ended first.
+        """
+        spark = texts.sparkSession
+        found, version = self._found(texts)
+        # The parts that hold vectors of these texts, and under null the texts that no part holds.
+        counts = {row["part"]: row["count"] for row in found.groupBy("part").count().collect()}
+        missing = counts.pop(None, 0)
+        hits = sum(counts.values())
+        tally |= {"texts": hits + missing, "cache_hits": hits}
+        log.info("texts.found", extra={"table": self.table, "texts": hits + missing, "cache_hits": hits})
+        faults: dict[str, str] = {}
+        flush = _Flush(self, spark)
+        if missing:
+            lacking = self.hook("embed", found.where(F.col("part").isNull()))
+            faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
+        vectors = Vectors(found, hits + missing, version, tuple(sorted(counts)), tuple(flush.parts))
+        return Filled(faults, vectors)
+
+    def _found(self, texts: DataFrame) -> tuple[DataFrame, int | None]:
+        """Freeze the distinct texts with the part that holds each: looked up once, whoever writes meanwhile."""
+        version = self.cache.version(texts.sparkSession)
+        distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"), F.min("place").alias("place"))
+        if version is not None:
+            distinct = _frozen(distinct, f"{self.path}/distinct")
+            distinct = self.cache.look_up(distinct, distinct.count(), version)
+        else:
+            distinct = self.cache.look_up(distinct, 0, None)
+        return _frozen(distinct, f"{self.path}/found"), version
+
+    def _embed(
+        self, texts: Iterator[str], flush: _Flush, tally: dict[str, int], allowance: budget.Allowance
+    ) -> dict[str, str]:
+        calls, faults = Calls(), {}
+        answers = self.embedder.embed(flush.spark, allowance.ration(texts), calls)
+        try:
+            for answer in checked(answers, self.dimension):
+                if answer.fault is not None:
+                    faults[_hash(answer.text)] = answer.fault
+                    tally["texts_faulted"] += 1
+                    continue
+                flush.add(answer)
+                tally["texts_embedded"] += 1
+        finally:
+            tally["calls"], tally["retries"] = calls.calls, calls.retries
+            flush.now()  # whatever stops the run: what was answered is paid for
+        limit = allowance.reached()
+        answered = sum(tally[term] for term in ("cache_hits", "texts_embedded", "texts_faulted"))
+        if limit is not None and answered < tally["texts"]:
+            raise budget.stop(limit)
+        return faults
+
+
+def _frozen(frame: DataFrame, path: str) -> DataFrame:
+    frame.write.mode("overwrite").parquet(path)
+    return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
 def _stream(lacking: DataFrame, missing: int) -> Iterator[str]:
-    # Sorted by length: a request is padded to its longest text. A partition at a time reaches the driver.
-    partitions = max(1, -(-missing // TEXTS_PER_PARTITION))
-    ordered = lacking.repartition(partitions, "text").sortWithinPartitions(F.length("text"), "text")
-    for row in ordered.toLocalIterator():
+    # Neighbours by place in one partition, so in few parts of the cache; in it by length, because a request is
+    # padded to its longest text. A partition at a time reaches the driver.
+    partitions = -(-missing // TEXTS_PER_PARTITION)
+    spread = lacking.coalesce(1) if partitions == 1 else lacking.repartitionByRange(partitions, "place", "text_hash")
+    for row in spread.sortWithinPartitions(F.length("text"), "text").select("text").toLocalIterator():
         yield row["text"]
 
 
@@ -85,23 +129,28 @@ def _hash(value: str) -> str:
 class _Flush:
     """Holds answers until there are enough, or enough time has passed, to append them."""
 
-    def __init__(self, step: LoadStep, lacking: DataFrame) -> None:
-        self._step, self._spark = step, lacking.sparkSession
-        self._held: list[tuple[str, bytes, int | None]] = []
-        self._since = time.monotonic()
-        self._counter = token_counter()
+    def __init__(self, work: TextEmbedding, spark: SparkSession) -> None:
+        self._work, self.spark = work, spark
+        self.parts: list[str] = []
+        self._held: list[tuple[bytes, bytes, int | None]] = []
+        self._since = 0.0
+        self._counter: TokenCounter | None = token_counter()
         self._embedded = 0
 
     def add(self, answer: Embedded) -> None:
+        if not self._held:
+            self._since = time.monotonic()
         tokens = self._counter.count(answer.text) if self._counter else None
-        self._held.append((_hash(answer.text), answer.vector.astype("<f4").tobytes(), tokens))  # type: ignore[union-attr]
-        if len(self._held) >= FLUSH_TEXTS or time.monotonic() - self._since >= FLUSH_SECONDS:
+        key = hashlib.sha256(answer.text.encode()).digest()
+        self._held.append((key, answer.vector.astype("<f4").tobytes(), tokens))  # type: ignore[union-attr]
+        late = time.monotonic() - self._since >= FLUSH_SECONDS
+        if late or len(self._held) >= self._work.embedder.flush_texts:
             self.now()
 
     def now(self) -> None:
         if self._held:
-            held = self._step.hook("flush", self._held)
-            self._step.cache.append(self._spark, held)
+            held = self._work.hook("flush", self._held)
+            self.parts.append(self._work.cache.append(self.spark, held))
             self._embedded += len(held)
-            log.info("texts.embedded", extra={"table": self._step.table.name, "embedded": self._embedded})
-        self._held, self._since = [], time.monotonic()
+            log.info("texts.embedded", extra={"table": self._work.table, "embedded": self._embedded})
+        self._held = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from delta_neo4j.embedding.texts import FLUSH_TEXTS
+from delta_neo4j.embedding.base import FLUSH_TEXTS
 from tests.integration.conftest import PASSWORD
 from tests.support.graph_dump import dump
 from tests.support.tables import removal, write

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
 from delta_neo4j import config
@@ -148,3 +151,44 @@ def test_the_sample_env_file_names_only_known_variables():
     }
     assert names <= known
     assert {"NEO4J_HOST", "NEO4J_PASSWORD"} <= names
+
+
+def _sdk(monkeypatch, client):
+    module = types.SimpleNamespace(WorkspaceClient=client) if client else None
+    monkeypatch.setitem(sys.modules, "databricks.sdk", module)
+
+
+def test_the_login_of_the_workspace_is_taken(monkeypatch):
+    """Where Databricks' SDK finds a login, address and headers are its own, made anew for each call."""
+    made = []
+
+    def authenticate():
+        made.append(1)
+        return {"Authorization": f"Bearer {len(made)}"}
+
+    login = types.SimpleNamespace(host="https://adb-1.azuredatabricks.net", authenticate=authenticate)
+    _sdk(monkeypatch, lambda: types.SimpleNamespace(config=login))
+    host, headers = config.databricks_login({"DATABRICKS_TOKEN": "another"})
+    assert host == "https://adb-1.azuredatabricks.net"
+    assert [headers(), headers()] == [{"Authorization": "Bearer 2"}, {"Authorization": "Bearer 3"}]
+
+
+def test_without_the_sdk_the_login_comes_from_the_environment(monkeypatch):
+    """Without Databricks' SDK host and token are the environment's."""
+    _sdk(monkeypatch, None)
+    host, headers = config.databricks_login({"DATABRICKS_HOST": "adb-1.net", "DATABRICKS_TOKEN": "t"})
+    assert (host, headers()) == ("adb-1.net", {"Authorization": "Bearer t"})
+    with pytest.raises(SettingsError, match="run `databricks auth login`, or set DATABRICKS_HOST"):
+        config.databricks_login({"DATABRICKS_HOST": "adb-1.net"})
+
+
+def test_no_login_is_one_line(monkeypatch):
+    """Where the SDK finds nothing, its first line and the ways to log in are said."""
+
+    def client():
+        raise ValueError("default auth: cannot configure default credentials\nlong explanation")
+
+    _sdk(monkeypatch, client)
+    with pytest.raises(SettingsError, match=r"no Databricks login is known here .default auth: cannot") as refused:
+        config.databricks_login({})
+    assert "\n" not in str(refused.value)

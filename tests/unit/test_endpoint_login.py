@@ -238,6 +238,8 @@ def test_half_an_address_or_login_is_named(values, words):
         ({"DATABRICKS_HOST": "https://w"}, False),
         ({"DATABRICKS_HOST": "https://w", "EMBEDDING_ENDPOINT": "mini"}, True),
         ({"EMBEDDING_ENDPOINT": "mini"}, False),
+        ({"DATABRICKS_HOST": "https://w", "DATABRICKS_RUNTIME_VERSION": "17.3"}, True),
+        ({"DATABRICKS_HOST": "https://w", "EMBEDDER": "rest"}, True),
         ({"DATABRICKS_HOST": "w", "DATABRICKS_CLIENT_ID": "i", "DATABRICKS_CLIENT_SECRET": "s"}, True),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -8,22 +9,49 @@ from pathlib import Path
 import pytest
 
 import model_setup
-from delta_neo4j.model import registry
+from delta_neo4j.errors import SettingsError
+from delta_neo4j.model import checks, endpoint, probe, registry
 from delta_neo4j.model.weights import ModelError
+from tests.support.endpoint import vector_of
+from tests.support.workspace import serving
 
 ROOT = Path(__file__).parents[2]
 
 
+class Model:
+    """A model with vectors of its own."""
+
+    def predict(self, data):
+        """Give each text of the frame its vector."""
+        return [vector_of(text).tolist() for text in data["text"]]
+
+
 @pytest.fixture
 def workspace(monkeypatch):
-    """Stand in for an MLflow server; give the list of what was registered there."""
+    """Stand in for an MLflow server, where no Databricks login is known; give the list of what was registered."""
     registered = []
+
+    def no_login():
+        raise SettingsError("no Databricks login is known here")
+
     monkeypatch.setattr(registry, "has_server", lambda: True)
-    monkeypatch.setattr(registry, "log_model", lambda *_: "models:/m-1")
-    monkeypatch.setattr(registry, "load", lambda uri: uri)
-    monkeypatch.setattr(registry, "validate", lambda _: [registry.Check("shape", True, 384, "= 384")])
-    monkeypatch.setattr(registry, "register", lambda uri, name: registered.append((uri, name)) or "7")
+    monkeypatch.setattr(registry, "log_model", lambda *_, engine: registry.Logged("models:/m-1", engine, None))
+    monkeypatch.setattr(registry, "load", lambda _: Model())
+    monkeypatch.setattr(checks, "validate", lambda _: [checks.Check("shape", True, 384, "= 384")])
+    monkeypatch.setattr(registry, "register", lambda uri, name: registered.append((uri, name)) or "2")
+    monkeypatch.setattr(model_setup, "databricks_login", no_login)
+    monkeypatch.setattr(probe, "active_session", lambda: None)
+    monkeypatch.setattr(endpoint, "Watch", functools.partial(endpoint.Watch, wait=lambda _: None))
     return registered
+
+
+@pytest.fixture
+def databricks(workspace, monkeypatch):
+    """A stand-in for the Databricks workspace that is logged in to."""
+    with serving() as stand_in:
+        stand_in.predict = lambda texts: [vector_of(text).tolist() for text in texts]
+        monkeypatch.setattr(model_setup, "databricks_login", lambda: (stand_in.host, stand_in.headers))
+        yield stand_in
 
 
 def _run(folder, *arguments):
@@ -50,11 +78,11 @@ def test_without_the_package_the_import_says_what_is_missing(tmp_path):
 def test_main_registers_and_says_how_to_make_the_endpoint(workspace, capsys):
     """By default the model is registered, and the steps to an endpoint are printed with its version."""
     outcome = model_setup.main()
-    assert outcome.version == "7"
+    assert outcome.version == "2"
     assert workspace == [("models:/m-1", "airline_test.ml.minilm_l6_v2_embedder")]
     said = capsys.readouterr().out
-    assert "The endpoint was not tested" in said
-    assert "Custom model: airline_test.ml.minilm_l6_v2_embedder, version 7" in said
+    assert "The endpoint was not tested: no Databricks login is known here" in said
+    assert "Custom model: airline_test.ml.minilm_l6_v2_embedder, version 2" in said
     assert "Name: minilm-embedder" in said
 
 
@@ -67,7 +95,7 @@ def test_without_registration_nothing_is_registered(workspace, capsys):
 
 def test_a_model_that_fails_its_validation_is_not_registered(workspace, monkeypatch):
     """A failed check stops before registration and is named with its figure."""
-    monkeypatch.setattr(registry, "validate", lambda _: [registry.Check("unit norm", False, 0.5, "≤ 1e-05")])
+    monkeypatch.setattr(checks, "validate", lambda _: [checks.Check("unit norm", False, 0.5, "≤ 1e-05")])
     with pytest.raises(ModelError, match=r"unit norm is 0\.5, wanted ≤ 1e-05"):
         model_setup.main()
     assert workspace == []
@@ -79,3 +107,88 @@ def test_without_a_server_it_says_what_to_do(workspace, monkeypatch):
     with pytest.raises(ModelError, match="run this in Databricks, set MLFLOW_TRACKING_URI, or use --local"):
         model_setup.main()
     assert workspace == []
+
+
+def test_an_endpoint_is_made_on_request_and_probed(databricks, capsys):
+    """`create_endpoint=True` creates it, waits with progress, and compares its vectors with the model's."""
+    model_setup.main(create_endpoint=True)
+    assert databricks.changes()[0] == ("POST", "/api/2.0/serving-endpoints")
+    said = capsys.readouterr().out
+    assert "0 min: NOT_READY, IN_PROGRESS Served entity container image is being built" in said
+    assert "The endpoint minilm-embedder is ready with version 2" in said
+    assert "answers over REST with the model's vectors: worst cosine 1.000000" in said
+    assert "ai_query was not tested: there is no Spark session here" in said
+    assert "a-token-for-tests" not in said
+
+
+def test_by_default_nothing_that_costs_is_made(databricks, capsys):
+    """Without the request nothing is created; the steps are printed."""
+    model_setup.main()
+    assert databricks.changes() == []
+    assert "there is none yet.\nmain(create_endpoint=True), or --create-endpoint, makes it" in capsys.readouterr().out
+
+
+def test_an_endpoint_with_an_older_version_is_probed_and_named(databricks, capsys):
+    """An endpoint that is there is asked; that it serves another version than the new one is said."""
+    databricks.serve("minilm-embedder", model_setup.MODEL_NAME, "1")
+    model_setup.main()
+    said = capsys.readouterr().out
+    assert "minilm-embedder serves version 1, not 2: main(create_endpoint=True) updates it" in said
+    assert "worst cosine 1.000000" in said
+
+
+def test_an_endpoint_with_other_vectors_is_refused(databricks):
+    """An endpoint whose vectors are another model's fails the test with the cosine."""
+    databricks.serve("minilm-embedder", model_setup.MODEL_NAME, "2")
+    databricks.predict = lambda texts: [vector_of(f"other {text}").tolist() for text in texts]
+    with pytest.raises(ModelError, match=r"minilm-embedder serves another model: worst cosine -?0\.\d+, wanted"):
+        model_setup.main(register_model=False)
+
+
+def test_an_endpoint_that_still_builds_is_not_asked(databricks, capsys):
+    """An endpoint that is not ready is named as such, without waiting for it."""
+    databricks.serve("minilm-embedder", model_setup.MODEL_NAME, "2", looks=99)
+    model_setup.main()
+    assert "minilm-embedder is not ready yet" in capsys.readouterr().out
+
+
+def test_an_endpoint_is_not_made_without_a_login(workspace):
+    """Without a login the request for an endpoint stops before anything is logged."""
+    with pytest.raises(SettingsError, match="no Databricks login is known here"):
+        model_setup.main(create_endpoint=True)
+    assert workspace == []
+
+
+def test_the_registered_version_is_served_when_nothing_new_is_registered(databricks, monkeypatch):
+    """`main(register_model=False, create_endpoint=True)` serves the version with the alias."""
+    monkeypatch.setattr(registry, "registered_version", lambda _: "1")
+    model_setup.main(register_model=False, create_endpoint=True)
+    assert databricks.endpoints["minilm-embedder"]["config"][0]["entity_version"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"create_endpoint": True, "local": True}, "a local store has no endpoint", id="local endpoint"),
+        pytest.param({"engine": "openvino", "workload_type": "GPU_SMALL"}, "computes on the CPU", id="paid in vain"),
+        pytest.param({"engine": "tensorflow"}, "choose torch or openvino", id="unknown engine"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_refused_first(workspace, options, words):
+    """What cannot work is said before anything is logged."""
+    with pytest.raises(ModelError, match=words):
+        model_setup.main(**options)
+    assert workspace == []
+
+
+def test_the_command_line_says_in_one_line_what_is_missing(tmp_path):
+    """The same on the command line: where no MLflow server is known, one line and exit code 2."""
+    arguments = ["--create-endpoint", "--engine", "openvino", "--workload-type", "CPU"]
+    environment = {"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "model_setup.py"), *arguments],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: no MLflow server is known here")
+    assert "Traceback" not in done.stderr

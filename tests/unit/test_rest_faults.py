@@ -15,7 +15,7 @@ import pytest
 from delta_neo4j.embedding import rest
 from delta_neo4j.embedding.base import PROBES, Calls, checked, probe
 from delta_neo4j.embedding.rest import RestEmbedder
-from delta_neo4j.errors import EndpointUnavailableError, LoaderError, ModelIdentityError, SettingsError
+from delta_neo4j.errors import EndpointUnavailableError, LoaderError, ModelIdentityError, NotOfferedError, SettingsError
 from tests.support.endpoint import DIMENSION, Fault, serving, vector_of
 
 PER_REQUEST = 16
@@ -276,7 +276,7 @@ def test_the_form_is_settled_by_the_probe_and_travels(endpoint, form):
 def test_an_endpoint_that_takes_no_form_is_said(endpoint):
     """A plain sentence refused in every form is not the sentence's fault."""
     endpoint.forms = ()
-    with pytest.raises(ModelIdentityError, match=r"does not embed a plain sentence.*Failed to parse input"):
+    with pytest.raises(NotOfferedError, match=r"does not embed a plain sentence.*Failed to parse input"):
         probe(RestEmbedder(endpoint.url, "e"), None, DIMENSION)
 
 

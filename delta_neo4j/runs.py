@@ -1,0 +1,77 @@
+"""One run of a command: timed, its failure sorted, its report kept in the state's `runs`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException, StreamingQueryException
+
+from delta_neo4j.errors import (
+    CheckpointHeldError,
+    LoaderError,
+    PreflightError,
+    TerminalError,
+    TransientError,
+    recovered,
+)
+from delta_neo4j.report import RunReport
+from delta_neo4j.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.settings import TextSettings
+
+
+def reported(
+    spark: SparkSession, settings: TextSettings, work: Callable[[State, RunReport], None], command: str = "load"
+) -> RunReport:
+    """Do a run's work and keep its report: told, timed, and appended to `runs`, failed or not."""
+    report = RunReport(run_id=uuid.uuid4().hex[:12], started_at=dt.datetime.now(dt.UTC), command=command)
+    began = time.monotonic()
+    state = State(settings.state)
+    try:
+        work(state, report)
+    except LoaderError as error:
+        report.fail(error)
+    except PySparkException as error:
+        report.fail(_as_loader_error(error))
+    report.seconds["total"] = time.monotonic() - began
+    report.ended_at = dt.datetime.now(dt.UTC)
+    if report.tables:  # a run that wrote nothing leaves nothing
+        _keep(spark, settings, state, report)
+    return report
+
+
+def _keep(spark: SparkSession, settings: TextSettings, state: State, report: RunReport) -> None:
+    moments = (report.started_at, report.ended_at)
+    row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
+    try:
+        state.append_rows(spark, "runs", [row])
+    except PySparkException as error:
+        report.fail(report.error or _as_loader_error(error))  # what went wrong first is what the user must read
+
+
+def _as_loader_error(error: PySparkException) -> LoaderError:
+    text = str(error)
+    told = recovered(text)
+    if told is not None:
+        # Exit code 2 says that nothing was written; once a stream has begun that is no longer so.
+        return TransientError(str(told)) if isinstance(told, TerminalError) else told
+    if "CONCURRENT_STREAM_LOG_UPDATE" in text or "CONCURRENT_QUERY" in text:
+        return CheckpointHeldError("another run works on this checkpoint; wait for it to end, then run again")
+    if "DELTA_SOURCE_TABLE_IGNORE_CHANGES" in text or "DELTA_SOURCE_IGNORE_DELETE" in text:
+        return PreflightError(
+            "the source table was updated, deleted from or overwritten, which an append stream cannot follow; "
+            "start fresh with --reset-checkpoint (only what differs is written)"
+        )
+    first = " ".join(text.split())[:400]
+    if isinstance(error, StreamingQueryException):
+        return TransientError(f"the stream failed: {first}; run again to resume, --debug shows the trace")
+    return LoaderError(f"Spark failed: {first}; --debug shows the trace")

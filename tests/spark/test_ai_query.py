@@ -1,0 +1,137 @@
+"""`ai_query` through Spark: the exact expression of production against a stand-in of the platform's function."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from delta_neo4j.embedding import choose
+from delta_neo4j.embedding.ai_query import AiQueryEmbedder
+from delta_neo4j.embedding.base import Calls, probe
+from delta_neo4j.errors import EndpointUnavailableError, NotOfferedError, SettingsError
+from delta_neo4j.settings import EmbeddingSettings
+from delta_neo4j.shipping import travel_by_value
+from tests.support import ai_query as stand_in
+from tests.support.endpoint import DIMENSION, vector_of
+
+pytestmark = pytest.mark.usefixtures("travels")
+
+
+@pytest.fixture
+def travels(spark):
+    """The function is gone after each test."""
+    travel_by_value()
+    yield
+    stand_in.forget(spark)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Where the stand-in notes what it was asked."""
+    return tmp_path / "asked"
+
+
+def _embed(spark, texts, *, form="struct", wait=5.0):
+    calls = Calls()
+    return {a.text: a for a in AiQueryEmbedder("minilm-embedder", form, wait).embed(spark, texts, calls)}, calls
+
+
+@pytest.mark.parametrize("names", [("result", "errorMessage"), ("response", "errorStatus")])
+def test_every_text_is_asked_once_and_gets_its_vector(spark, log, names):
+    """Both editions' field names are read, one query asks for all, no text twice."""
+    stand_in.register(spark, log, names=names)
+    texts = [f"text {n} 'quoted' \\ ü" for n in range(40)]
+    answers, calls = _embed(spark, texts)
+    assert sorted(stand_in.asked(log)) == sorted(texts)
+    assert all(np.allclose(answers[text].vector, vector_of(text), atol=1e-6) for text in texts)
+    assert (calls.calls, calls.retries) == (1, 0)
+
+
+def test_a_foundation_model_is_asked_with_the_plain_text(spark, log):
+    """The request is the string itself."""
+    stand_in.register(spark, log, form="string")
+    answers, _ = _embed(spark, ["a"], form="string")
+    assert answers["a"].fault is None
+
+
+def test_a_poison_text_is_one_fault(spark, log):
+    """What the endpoint refuses of one row costs that row alone, with its reason."""
+    stand_in.register(spark, log, script={"poison": ["400 BAD_REQUEST: cannot encode"] * 9})
+    answers, _ = _embed(spark, ["fine", "poison", "too"])
+    assert "cannot encode" in answers["poison"].fault
+    assert {text for text, answer in answers.items() if answer.fault is None} == {"fine", "too"}
+
+
+def test_a_busy_endpoint_is_asked_again_for_the_rest_only(spark, log, monkeypatch):
+    """A row's 429 is waited out; rows that were answered are not asked again."""
+    monkeypatch.setattr("delta_neo4j.embedding.ai_query.time.sleep", lambda _: None)
+    stand_in.register(spark, log, script={"late": ["429 Too Many Requests", "[AI_FUNCTION_HTTP_REQUEST_ERROR] reset"]})
+    answers, calls = _embed(spark, ["soon", "late"])
+    assert not [a for a in answers.values() if a.fault]
+    assert stand_in.asked(log).count("soon") == 1
+    assert calls.retries == 2
+
+
+def test_an_endpoint_that_stays_busy_stops_the_run_and_loses_nothing(spark, log):
+    """When patience ends the error is one to run again after, and what was answered was given first."""
+    stand_in.register(spark, log, script={"never": ["503 TEMPORARILY_UNAVAILABLE"] * 99})
+    answered = []
+    embedder = AiQueryEmbedder("minilm-embedder", "struct", 0.0)
+    with pytest.raises(EndpointUnavailableError, match="503"):
+        answered.extend(answer.text for answer in embedder.embed(spark, ["never", "fine"], Calls()))
+    assert answered == ["fine"]
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("[REMOTE_FUNCTION_HTTP_FAILED_ERROR] 404 RESOURCE_DOES_NOT_EXIST", SettingsError),
+        ("403 PERMISSION_DENIED: no CAN QUERY", SettingsError),
+    ],
+)
+def test_a_fault_of_every_row_stops_the_run(spark, log, message, error):
+    """An absent endpoint and a missing grant are not the texts' fault."""
+    stand_in.register(spark, log, script={"a": [message] * 9})
+    with pytest.raises(error, match="minilm-embedder"):
+        _embed(spark, ["a"])
+
+
+def test_auto_takes_ai_query_where_it_answers(spark, log):
+    """The probe is the production expression; the reason says which way was taken."""
+    stand_in.register(spark, log)
+    settings = EmbeddingSettings(url="http://localhost:1/invocations", runtime="17.3")
+    embedder, reason = choose.first_usable(settings, 1, spark, lambda e: probe(e, spark, DIMENSION))
+    assert embedder.strategy == "ai_query"
+    assert "ai_query on endpoint minilm-embedder" in reason
+
+
+def test_auto_tries_the_other_form_of_request(spark, log):
+    """An endpoint that takes plain strings is found out by the probe."""
+    stand_in.register(spark, log, form="string")
+    embedder, _ = choose.first_usable(EmbeddingSettings(), 1, spark, lambda e: probe(e, spark, DIMENSION))
+    assert (embedder.strategy, embedder.request) == ("ai_query", "string")
+
+
+@pytest.mark.parametrize(("runtime", "words"), [("14.3", "14.3, it needs 15.4"), (None, "does not have the function")])
+def test_auto_falls_back_to_rest_and_says_why(spark, log, runtime, words):
+    """An old runtime is not asked; a Spark without the function is passed over."""
+    if runtime:
+        stand_in.register(spark, log)
+    settings = EmbeddingSettings(url="http://localhost:1/invocations", runtime=runtime)
+    embedder, reason = choose.first_usable(settings, 1, spark, lambda _: None)
+    assert embedder.strategy == "rest"
+    assert words in reason
+    assert not log.exists()
+
+
+def test_ai_query_alone_says_why_it_cannot(spark):
+    """Asked for by name, nothing else is tried."""
+    with pytest.raises(SettingsError, match="no way to embed: no ai_query"):
+        choose.first_usable(EmbeddingSettings(embedder="ai_query"), 1, spark, lambda _: None)
+
+
+def test_a_function_without_fail_on_error_is_not_offered(spark):
+    """A runtime that answers with the bare vector would fail a batch for one row."""
+    spark.udf.register("ai_query", lambda *_, **__: [0.5], "array<double>")
+    with pytest.raises(NotOfferedError):
+        _embed(spark, ["a"])
