@@ -63,6 +63,9 @@ class EmbeddingSettings(_Values):
     endpoint: str = "minilm-embedder"
     url: OptionalText = None
     token: SecretStr | None = None
+    databricks_host: OptionalText = None
+    client_id: OptionalText = None
+    client_secret: SecretStr | None = None
     wait_seconds: float = Field(600.0, ge=0)
     runtime: OptionalText = None  # Databricks' own name of its version, where it is one
 
@@ -75,6 +78,17 @@ class EmbeddingSettings(_Values):
         if parts.username or parts.password:
             raise ValueError("an endpoint's address carries no user name and password; give EMBEDDING_TOKEN on its own")
         return url
+
+    @field_validator("databricks_host")
+    @classmethod
+    def _workspace(cls, host: str | None) -> str | None:
+        if host is None:
+            return None
+        parts = urlsplit(host if "://" in host else f"https://{host}")
+        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}  # a secret goes there, so TLS elsewhere
+        if not parts.hostname or parts.username or parts.scheme not in ({"https", "http"} if local else {"https"}):
+            raise ValueError("a workspace's address looks like https://HOST")
+        return f"{parts.scheme}://{parts.netloc}"
 
     @field_validator("endpoint")
     @classmethod

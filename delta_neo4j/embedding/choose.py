@@ -6,7 +6,7 @@ import importlib.util
 import re
 from typing import TYPE_CHECKING
 
-from delta_neo4j.embedding.rest import RestEmbedder
+from delta_neo4j.embedding.address import is_named, rest_embedder
 from delta_neo4j.errors import NotOfferedError, SettingsError
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ def _ai_query(settings: EmbeddingSettings, spark: SparkSession, form: str) -> Of
     return embedder, f"ai_query on endpoint {settings.endpoint}"
 
 
-def _rest(settings: EmbeddingSettings) -> tuple[RestEmbedder, str]:
-    if not settings.url:
-        raise NotOfferedError("no REST: EMBEDDING_URL is not set; give the endpoint's whole /invocations address")
-    token = settings.token.get_secret_value() if settings.token else None
-    return RestEmbedder(settings.url, settings.endpoint, token, settings.wait_seconds), f"REST endpoint {settings.url}"
+def _rest(settings: EmbeddingSettings) -> Offer:
+    if not is_named(settings):
+        raise NotOfferedError(
+            "no REST: EMBEDDING_URL is not set; give the endpoint's whole /invocations address, "
+            "or DATABRICKS_HOST and --endpoint"
+        )
+    return rest_embedder(settings)
 
 
 def _in_process(workers: int) -> tuple[InProcessEmbedder, str]:

@@ -2,28 +2,30 @@
 Embedding over REST, against a Databricks endpoint or `mlflow models serve`.
 
 Requests leave from the process that runs the micro-batch, a few at a time: one place holds the token, honours
-`Retry-After` and bounds the concurrency whatever the cluster's size, and tasks need no network. Decoding is
-0.12 ms a text, far above what an endpoint gives.
+`Retry-After` and bounds the concurrency whatever the cluster's size, and tasks need no network.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import requests
 import tenacity
+import urllib3
 
-from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, requests_of
-from delta_neo4j.embedding.responses import UnreadableAnswerError, vectors
-from delta_neo4j.errors import EndpointUnavailableError, SettingsError
+from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, Vector
+from delta_neo4j.embedding.connection import Connections
+from delta_neo4j.embedding.faults import UNAUTHORISED, BusyError, FlakyError, RefusedError, cause, raise_for, words
+from delta_neo4j.embedding.oauth import Login, ServicePrincipal, Tokens
+from delta_neo4j.embedding.payload import FORMS, body, cut
+from delta_neo4j.embedding.responses import UnreadableAnswerError, decoded, vectors
+from delta_neo4j.errors import EndpointUnavailableError, LoaderError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,36 +35,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEXTS_PER_REQUEST = 128  # throughput is flat from 64 to 256 on CPU; smaller loses less to a fault
-CHARACTERS_PER_REQUEST = 1_000_000  # far below the 4 MB that the strictest Databricks endpoint takes
+BYTES_PER_REQUEST = 1_000_000  # of JSON; the strictest Databricks endpoint takes 4 MB, and logs no more than this
 CONCURRENCY = 4  # two keep a one-worker server busy while the client decodes; more only queue there
 ATTEMPTS = 5  # for faults of the server; being told to wait costs none
-CONNECT_TIMEOUT, READ_TIMEOUT = 10, 310  # seconds; Databricks ends a request after 297
-
-
-class _BusyError(Exception):
-    """The endpoint asks to wait: 429, 503, 504, or it is still starting."""
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class _FlakyError(Exception):
-    """The endpoint failed in a way that may pass: another 5xx, a broken connection, an unreadable answer."""
-
-
-class _RefusedError(Exception):
-    """The endpoint will not take this request: one of its texts is at fault, or it is too large."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0  # seconds; the bound doubles each time, the pause is drawn below it
+SHORTEST_PAUSE = 0.05  # a server that says `Retry-After: 0` for minutes is not to be hammered
+READ_TIMEOUT = 310.0  # seconds for a whole request; Databricks ends one after 297
+TOKEN_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class RestEmbedder:
-    """An endpoint by its whole URL; the token prints nowhere."""
+    """
+    An endpoint by its whole URL; token and login print nowhere.
+
+    `settled` remembers the form of request that the endpoint takes, from its first answer on. In a run that is
+    the probe's: the form travels with the step, and a text refused later is the text's fault, not the form's.
+    """
 
     url: str
     name: str
     token: str | None = field(default=None, repr=False)
     wait_seconds: float = 600.0
+    login: Login | None = None
+    request_seconds: float = READ_TIMEOUT
+    settled: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     strategy = "rest"
     call_texts = TEXTS_PER_REQUEST
     flush_texts = FLUSH_TEXTS
@@ -73,147 +70,200 @@ class RestEmbedder:
         return self.name
 
     def embed(self, spark: SparkSession, texts: Iterable[str], calls: Calls) -> Iterator[Embedded]:  # noqa: ARG002
-        """Give each text back once, in order."""
+        """Give each text back once, as the answers come."""
         return self.embed_texts(texts, calls)
 
     def embed_texts(self, texts: Iterable[str], calls: Calls) -> Iterator[Embedded]:
-        """Embed without Spark; `CONCURRENCY` requests are under way at a time, twice as many at most waiting."""
+        """
+        Embed without Spark; `CONCURRENCY` requests are under way at a time, as many waiting.
+
+        When one request fails for good no further one is sent, but what the others have been answered, or still
+        are, is given before the error is raised: it is paid for.
+        """
         client = _Client(self, calls)
-        under_way: deque[Future[list[Embedded]]] = deque()
+        waiting = cut(texts, TEXTS_PER_REQUEST, BYTES_PER_REQUEST)
+        under_way: set[Future[list[Embedded]]] = set()
         pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="embed")
         try:
-            for request in requests_of(texts, TEXTS_PER_REQUEST, CHARACTERS_PER_REQUEST):
-                under_way.append(pool.submit(client.embed, request))
-                if len(under_way) >= 2 * CONCURRENCY:
-                    yield from under_way.popleft().result()
-            while under_way:
-                yield from under_way.popleft().result()
+            while True:
+                while not client.failure and len(under_way) < 2 * CONCURRENCY and (request := next(waiting, None)):
+                    under_way.add(pool.submit(client.embed, request))
+                if not under_way:
+                    break
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from future.result()
+            if client.failure:
+                raise client.failure
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
             client.close()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Client:
-    """Sends requests for one `embed`; shared by its threads."""
+    """Sends requests for one `embed`; shared by its threads. After the first `failure` nothing more is sent."""
 
     def __init__(self, embedder: RestEmbedder, calls: Calls) -> None:
         self._embedder = embedder
         self._calls = calls
         self._lock = Lock()
-        self._closed = Event()
-        self._session = requests.Session()
-        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=CONCURRENCY))
-        if embedder.token:
-            self._session.headers["Authorization"] = f"Bearer {embedder.token}"
+        self._stopped = Event()  # nothing more is sent and nobody waits to; requests under way go on
+        self.failure: LoaderError | None = None
+        self._connections = Connections(CONCURRENCY)
+        self._tokens = Tokens(embedder.token, embedder.login, self._post_for_token)
         self._patience = time.monotonic() + embedder.wait_seconds
 
     def close(self) -> None:
-        """Wake whoever waits, so that an interrupt does not sit out the wait."""
-        self._closed.set()
-        self._session.close()
+        """Stop, and cut off what is under way, so that an interrupt does not sit out an answer."""
+        self._stopped.set()
+        self._connections.close()
 
     def embed(self, texts: list[str]) -> list[Embedded]:
-        """Embed one request's texts, halving it down to the text that is refused."""
+        """Embed one request's texts, halving it down to the text that is refused; fewer come back on failure."""
+        answered: list[Embedded] = []
+        parts = [texts]
         try:
-            found = self._retrying()(self._send, texts)
-        except _RefusedError as refusal:
-            if len(texts) == 1:
-                return [Embedded(texts[0], None, f"the endpoint refused the text: {refusal}")]
-            middle = len(texts) // 2
-            return self.embed(texts[:middle]) + self.embed(texts[middle:])
-        except (_BusyError, _FlakyError) as error:
-            raise EndpointUnavailableError(
-                f"embedding endpoint {self._embedder.url} did not answer: {error}; "
-                "see that it is running and run again, nothing embedded so far is lost"
-            ) from error
-        return [Embedded(text, vector) for text, vector in zip(texts, found, strict=True)]
+            while parts and not self._stopped.is_set():
+                part = parts.pop()
+                try:
+                    found = self._retrying()(self._ask, part)
+                except RefusedError as refusal:
+                    if len(part) == 1:
+                        answered.append(Embedded(part[0], None, f"the endpoint refused the text: {refusal}"))
+                    else:
+                        middle = len(part) // 2
+                        parts += [part[middle:], part[:middle]]
+                else:
+                    answered += [Embedded(text, vector) for text, vector in zip(part, found, strict=True)]
+        except LoaderError as error:
+            self._fail(error)
+        except (BusyError, FlakyError) as error:
+            self._fail(
+                EndpointUnavailableError(
+                    f"embedding endpoint {self._embedder.url} did not answer: {error}; "
+                    "see that it is running and run again, nothing embedded so far is lost"
+                )
+            )
+        return answered
+
+    def _fail(self, failure: LoaderError) -> None:
+        with self._lock:
+            self.failure = self.failure or failure  # the others stop because of the first
+        self._stopped.set()
 
     def _retrying(self) -> tenacity.Retrying:
         failures = itertools.count(1)
 
         def give_up(state: tenacity.RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            if self._closed.is_set():
+            if self._stopped.is_set():
                 return True
-            if isinstance(error, _BusyError):  # being asked to wait costs patience, not an attempt
+            error = _error(state)
+            if isinstance(error, BusyError):  # being asked to wait costs patience, not an attempt
                 return time.monotonic() + (error.retry_after or 0) > self._patience
             return next(failures) >= ATTEMPTS
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((_BusyError, _FlakyError)),
-            wait=self._pause,
+            retry=tenacity.retry_if_exception_type((BusyError, FlakyError)),
+            wait=_pause,
             stop=give_up,
             sleep=self._sleep,
             before_sleep=self._before_sleep,
             reraise=True,
         )
 
-    def _send(self, texts: list[str]) -> list[Any]:
-        with self._lock:
-            self._calls.calls += 1
-        body = {"dataframe_records": [{"text": text} for text in texts]}
-        try:
-            answer = self._session.post(self._embedder.url, json=body, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
-        except requests.Timeout as error:
-            raise _BusyError("it took too long") from error
-        except requests.RequestException as error:
-            raise _FlakyError(_cause(error)) from error
-        _raise_for(answer, self._embedder)
-        try:
-            found = vectors(answer.json(), len(texts))
-        except (UnreadableAnswerError, json.JSONDecodeError, requests.JSONDecodeError) as error:
-            raise _FlakyError(f"unreadable answer: {error}") from error
-        self._patience = time.monotonic() + self._embedder.wait_seconds  # it lives: a later pause starts anew
-        return found
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _BusyError) and error.retry_after is not None:
-            return error.retry_after
-        return float(tenacity.wait_exponential_jitter(multiplier=0.2, max=20, jitter=1)(state))
-
     def _sleep(self, seconds: float) -> None:
-        self._closed.wait(seconds)
+        self._stopped.wait(seconds)
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
-        with self._lock:
-            self._calls.retries += 1
-        error = state.outcome.exception() if state.outcome else None
+        self._count(again=True)
         left = max(0, int(self._patience - time.monotonic()))
-        log.info("endpoint.waiting", extra={"reason": str(error), "seconds_left": left})
+        log.info("endpoint.waiting", extra={"reason": str(_error(state)), "seconds_left": left})
+
+    def _ask(self, texts: list[str]) -> list[Vector]:
+        """Send in the endpoint's form; before its first answer, in each form until one is taken."""
+        settled = self._embedder.settled
+        refusals: list[RefusedError] = []
+        for form in [settled["form"]] if settled else FORMS:
+            try:
+                found = self._send(form, texts)
+            except RefusedError as refusal:
+                refusals.append(refusal)
+            except FlakyError:
+                if not refusals:
+                    raise
+                # A form the server does not know: some do not say so but fail, or answer something else.
+            else:
+                settled.setdefault("form", form)
+                self._patience = time.monotonic() + self._embedder.wait_seconds  # it lives: a later pause starts anew
+                return found
+        raise refusals[0]
+
+    def _send(self, form: str, texts: list[str]) -> list[Vector]:
+        token = self._tokens.current()
+        answer = self._post_texts(form, texts, token)
+        if answer.status_code in UNAUTHORISED and (token := self._tokens.another(token)):
+            self._count(again=True)
+            answer = self._post_texts(form, texts, token)
+        _raise_for(answer, self._embedder)
+        try:
+            return vectors(decoded(answer.content), len(texts))
+        except UnreadableAnswerError as error:
+            raise FlakyError(f"unreadable answer: {error}") from error
+
+    def _post_texts(self, form: str, texts: list[str], token: str | None) -> requests.Response:
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            if token:
+                request.headers["Authorization"] = f"Bearer {token}"
+            return request
+
+        self._count()
+        embedder = self._embedder
+        return self._post(embedder.url, seconds=embedder.request_seconds, auth=sign, json=body(form, texts))
+
+    def _post_for_token(self, url: str, **content: Any) -> requests.Response:
+        return self._post(url, seconds=TOKEN_TIMEOUT, **content)
+
+    def _post(self, url: str, **content: Any) -> requests.Response:
+        try:
+            return self._connections.post(url, **content)
+        except requests.Timeout as error:
+            raise BusyError(f"it took too long ({cause(error)})") from error
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise FlakyError(cause(error)) from error
+
+    def _count(self, *, again: bool = False) -> None:
+        with self._lock:
+            if again:
+                self._calls.retries += 1
+            else:
+                self._calls.calls += 1
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = _error(state)
+    if isinstance(error, BusyError) and error.retry_after is not None:
+        return max(error.retry_after, SHORTEST_PAUSE)
+    return tenacity.wait_random_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state)
 
 
 def _raise_for(answer: requests.Response, embedder: RestEmbedder) -> None:
-    """Sort an HTTP status into what it asks for; 2xx passes."""
-    status, words = answer.status_code, " ".join(answer.text[:300].split()) if not answer.ok else ""
-    if answer.ok:
-        return
-    if "does not support direct Data Plane access" in words:
+    """Sort the endpoint's status into what it asks for; 2xx passes."""
+    if not answer.ok and "does not support direct Data Plane access" in answer.text:
         raise SettingsError(
             f"endpoint {embedder.name}: Resource does not support direct Data Plane access; "
             "call it by its workspace URL (EMBEDDING_URL=https://WORKSPACE/serving-endpoints/NAME/invocations)"
         )
-    if status in (401, 403):
-        raise SettingsError(
-            f"endpoint {embedder.name} refused the token (HTTP {status}); set EMBEDDING_TOKEN to one with CAN QUERY"
+    if answer.status_code in UNAUTHORISED:
+        remedy = (
+            "grant the service principal of DATABRICKS_CLIENT_ID the permission CAN QUERY on it"
+            if isinstance(embedder.login, ServicePrincipal)
+            else "set EMBEDDING_TOKEN to one with CAN QUERY, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"
         )
-    if status == 404:  # noqa: PLR2004
-        raise SettingsError(f"there is no endpoint at {embedder.url} (HTTP 404); check EMBEDDING_URL or --endpoint")
-    if status in (429, 503, 504):
-        raise _BusyError(f"HTTP {status}", _seconds(answer.headers.get("Retry-After")))
-    if status in (400, 413, 422):
-        raise _RefusedError(f"HTTP {status} {words}")
-    raise _FlakyError(f"HTTP {status} {words}")
-
-
-def _seconds(header: str | None) -> float | None:
-    try:
-        return min(max(float(header), 0.0), 300.0) if header else None
-    except ValueError:
-        return None  # an HTTP date: rare, and our own pause serves
-
-
-def _cause(error: BaseException) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return f"{type(error).__name__}: {error}"
+        raise SettingsError(
+            f"endpoint {embedder.name} refused the token (HTTP {answer.status_code} {words(answer)}); {remedy}"
+        )
+    raise_for(answer, embedder.url, "check EMBEDDING_URL or --endpoint")
