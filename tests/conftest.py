@@ -16,7 +16,7 @@ TEST_DATA = Path(os.environ.get("TEST_DATA", ROOT / ".." / "shared" / "data"))
 os.environ["PYSPARK_PYTHON"] = sys.executable
 # Tests start their own servers: whatever the caller has configured is not for them to write to.
 for _name in list(os.environ):
-    if _name.startswith(("NEO4J_", "EMBEDDING_")) and _name != "NEO4J_JAVA_HOME":
+    if _name.startswith(("NEO4J_", "EMBEDDING_", "DATABRICKS_")) and _name != "NEO4J_JAVA_HOME":
         del os.environ[_name]
 
 # Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).

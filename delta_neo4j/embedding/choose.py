@@ -43,13 +43,13 @@ def first_usable(
 
     `auto` asks `ai_query` (where there is a session), then REST, then in process; a named strategy is the only one.
     """
-    passed_over: list[str] = []
+    passed_over: dict[str, None] = {}
     for make in _makers(settings, workers, spark):
         try:
             embedder, reason = make()
             usable(embedder)
         except NotOfferedError as error:
-            passed_over.append(str(error))
+            passed_over[str(error)] = None  # once, however many forms were tried
         else:
             return embedder, "; ".join([*passed_over, reason])
     raise SettingsError(f"no way to embed: {'; '.join(passed_over)}")
