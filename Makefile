@@ -58,6 +58,8 @@ bench-quick: install ## Benchmarks on few rows
 bench: install ## Benchmarks
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.memory
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks.embedding
+	@$(BIN)/python -m benchmarks.embedding_faults
 
 constraints: ## Resolve the pins anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt

@@ -69,8 +69,9 @@ class Allowance:
             raise stop("the minutes given")
 
 
-def stop(limit: str) -> BudgetReachedError:
-    """Give the error that ends a run whose budget is spent."""
+def stop(limit: str, spent: dict[str, int] | None = None) -> BudgetReachedError:
+    """Give the error that ends a run whose budget is spent; `spent` are the embedding terms not yet recorded."""
     return BudgetReachedError(
-        f"the budget is spent ({limit}): what was embedded and written is kept, the next run goes on from there"
+        f"the budget is spent ({limit}): what was embedded and written is kept, the next run goes on from there",
+        dict(spent or {}),
     )

@@ -6,6 +6,7 @@ Row versions of a load grow with its epoch, so what starts fresh never loses to 
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 import uuid
@@ -46,18 +47,18 @@ class Load:
 
 
 @contextmanager
-def copied(folder: str) -> Iterator[str]:
+def copied(folder: str, *, empty: bool) -> Iterator[str]:
     """
-    Give a copy of a checkpoint folder, for a stream that must leave no trace; it is gone after the block.
+    Give a copy of a checkpoint folder (or an `empty` one), for a stream that must leave no trace.
 
-    Raises `SettingsError` for a folder that is not on a path of this machine.
+    It is gone after the block. Raises `SettingsError` for a folder that is not on a path of this machine.
     """
     path = Path(folder.removeprefix("file:"))
-    if "://" in folder:
+    if re.match(r"\w+:", str(path)) or not (empty or path.is_dir()):
         raise SettingsError(f"the checkpoint {folder} is not on a path of this machine: name its Volume path")
     copy = path.with_name(f"{path.name}-copy-{uuid.uuid4().hex[:8]}")
     try:
-        if path.is_dir():
+        if not empty:
             shutil.copytree(path, copy, ignore=shutil.ignore_patterns("staging*", "load"))
         yield str(copy)
     finally:

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,49 +23,18 @@ from rich.console import Console
 
 from delta_neo4j import __version__, config
 from delta_neo4j.errors import LoaderError, SettingsError
+from delta_neo4j.options import BUDGET_OPTIONS, TEXT_OPTIONS, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.report import RunReport
 
-    Work = Callable[[SparkSession], RunReport]
+    Work = Callable[[SparkSession, float], RunReport]
 
 UNEXPECTED = 1
-EMBEDDERS = ("auto", "ai_query", "rest", "in_process", "precomputed")
-
-
-def _options(*names: str) -> Callable[[Any], Any]:
-    known = {
-        "mapping": click.option("--mapping", help="Mapping file, or the name of one that ships (removals)."),
-        "source": click.option("--source", multiple=True, metavar="[NAME=]TABLE_OR_PATH", help="A Delta table."),
-        "source_mode": click.option("--source-mode", type=click.Choice(["auto", "append"]), help="How it is read."),
-        "state": click.option("--state", help="Folder of the state tables (default .delta-neo4j)."),
-        "checkpoint": click.option("--checkpoint", help="Their folder (default STATE/checkpoints)."),
-        "batch_size": click.option("--batch-size", type=int, help="Rows a micro-batch aims at; caps a transaction."),
-        "bytes_per_row": click.option("--bytes-per-row", type=int, help="Compressed bytes a row takes in the source."),
-        "write_partitions": click.option("--write-partitions", type=int, help="Parallel writers."),
-        "embedder": click.option("--embedder", type=click.Choice(EMBEDDERS), help="What embeds."),
-        "endpoint": click.option("--endpoint", help="Name of the serving endpoint (default minilm-embedder)."),
-        "endpoint_wait": click.option("--endpoint-wait", type=float, help="Seconds a cold one may take (600)."),
-        "secret_scope": click.option("--secret-scope", help="Databricks secret scope with the connection."),
-        "env_file": click.option("--env-file", help="File with settings (default .env when it is there)."),
-        "budget_texts": click.option("--budget-texts", type=int, help="Stop after embedding so many texts."),
-        "budget_minutes": click.option("--budget-minutes", type=float, help="Stop after so many minutes."),
-        "budget_cost": click.option("--budget-cost", type=float, help="Stop when embedding has cost so much."),
-        "price_per_hour": click.option("--price-per-hour", type=float, help="Of the endpoint while it embeds."),
-        "json": click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, last."),
-        "debug": click.option("--debug", is_flag=True, help="Show the trace of an error."),
-    }  # fmt: skip
-
-    def add(command: Any) -> Any:
-        for name in reversed(names):
-            command = known[name](command)
-        return command
-
-    return add
 
 
 @click.group()
@@ -74,14 +43,8 @@ def cli() -> None:
     """Keep a Neo4j graph, with a vector on what has text, equal to a Delta table."""
 
 
-_TEXTS = (
-    "mapping", "source", "state", "checkpoint", "write_partitions", "embedder", "endpoint", "endpoint_wait",
-    "budget_texts", "budget_minutes", "budget_cost", "price_per_hour", "secret_scope", "env_file", "json", "debug",
-)  # fmt: skip
-
-
 @cli.command("load")
-@_options("source_mode", "batch_size", "bytes_per_row", *_TEXTS)
+@options("source_mode", "batch_size", "bytes_per_row", *TEXT_OPTIONS, *BUDGET_OPTIONS)
 @click.option("--reset-checkpoint", is_flag=True, help="Start fresh: read every row again, write what differs.")
 @click.pass_context
 def load_command(
@@ -92,10 +55,10 @@ def load_command(
     def work() -> Work:
         settings = config.load_settings(_collect(flags, _defaults(context)), reset_checkpoint=reset_checkpoint)
 
-        def load(spark: SparkSession) -> RunReport:
+        def load(spark: SparkSession, startup_seconds: float) -> RunReport:
             from delta_neo4j.load import load
 
-            return load(spark, settings)
+            return load(spark, settings, startup_seconds=startup_seconds)
 
         return load
 
@@ -103,7 +66,7 @@ def load_command(
 
 
 @cli.command("embed")
-@_options(*_TEXTS)
+@options(*TEXT_OPTIONS, *BUDGET_OPTIONS)
 @click.pass_context
 def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **flags: Any) -> None:
     """Embed what the cache lacks of the tables' texts, without touching Neo4j."""
@@ -111,10 +74,10 @@ def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **fl
     def work() -> Work:
         settings = config.text_settings(_collect(flags, _defaults(context)))
 
-        def embed(spark: SparkSession) -> RunReport:
+        def embed(spark: SparkSession, startup_seconds: float) -> RunReport:
             from delta_neo4j.embed import embed
 
-            return embed(spark, settings)
+            return embed(spark, settings, startup_seconds=startup_seconds)
 
         return embed
 
@@ -122,15 +85,25 @@ def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **fl
 
 
 @cli.command("plan")
-@_options("source_mode", "batch_size", "bytes_per_row", *_TEXTS)
+@options("source_mode", "batch_size", "bytes_per_row", *TEXT_OPTIONS)
+@click.option("--reset-checkpoint", is_flag=True, help="Plan for a load that starts fresh; nothing is reset.")
 @click.pass_context
-def plan_command(context: click.Context, /, *, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
+def plan_command(
+    context: click.Context,
+    /,
+    *,
+    as_json: bool,
+    debug: bool,  # noqa: ARG001  # main reads --debug
+    reset_checkpoint: bool,
+    **flags: Any,
+) -> None:
     """Say what a load would read, embed, take and cost; asks the model once and writes nothing."""
     settings = config.stream_settings(_collect(flags, _defaults(context)))
     spark = spark_session()
     from delta_neo4j import forecast
 
-    found = forecast.forecast(spark, settings)
+    with _told():
+        found = forecast.forecast(spark, settings, fresh=reset_checkpoint)
     if as_json:
         click.echo(forecast.as_json(found))
         return
@@ -143,7 +116,7 @@ def plan_command(context: click.Context, /, *, as_json: bool, debug: bool, **fla
 
 
 @cli.command("maintain")
-@_options("state", "secret_scope", "env_file", "debug")
+@options("state", "secret_scope", "env_file", "debug")
 @click.pass_context
 def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
     """Merge small files of the state tables and drop twins from the embedding cache; loads may go on meanwhile."""
@@ -151,8 +124,21 @@ def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) ->
     spark = spark_session()
     from delta_neo4j import maintain
 
-    for line in maintain.maintain(spark, settings.state):
-        click.echo(line)
+    with _told():
+        for line in maintain.maintain(spark, settings.state):
+            click.echo(line)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let an error of Spark end as one line, like our own."""
+    from delta_neo4j.runs import as_loader_error
+    from delta_neo4j.spark_errors import SPARK_ERRORS
+
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        raise as_loader_error(error) from error
 
 
 def _defaults(context: click.Context) -> dict[str, Any]:
@@ -172,10 +158,7 @@ def run(command: str, work: Callable[[], Work], *, as_json: bool, debug: bool) -
         with ExitStack() as stack:
             _show_progress(console, stack)
             spark = spark_session()
-            startup = time.monotonic() - began
-            report = do(spark)
-        report.seconds["startup"] = startup
-        report.seconds["total"] += startup
+            report = do(spark, time.monotonic() - began)
     except Exception as error:  # noqa: BLE001  # whatever it is, the summary says so; --debug shows the trace
         report = RunReport(uuid.uuid4().hex[:12], dt.datetime.now(dt.UTC), command)
         report.fail(_as_loader_error(error))
@@ -200,7 +183,7 @@ def _as_loader_error(error: Exception) -> LoaderError:
 
 @cli.command("search")
 @click.argument("text")
-@_options("mapping", "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug")
+@options("mapping", "embedder", "endpoint", "endpoint_wait", "secret_scope", "env_file", "json", "debug")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000), help="How many answers.")
 def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
     """Find the nodes nearest in meaning to TEXT."""

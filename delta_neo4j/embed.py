@@ -6,6 +6,7 @@ It needs no Neo4j, so it can run where embedding is cheap (serverless, a GPU) an
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,16 @@ from delta_neo4j import preflight, source
 from delta_neo4j.budget import Allowance
 from delta_neo4j.embedding.cache import EmbeddingCache
 from delta_neo4j.embedding.texts import TextEmbedding
+from delta_neo4j.errors import BudgetReachedError
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.pipeline import no_hook
 from delta_neo4j.report import TableRun
 from delta_neo4j.runs import reported
 from delta_neo4j.shipping import travel_by_value
+from delta_neo4j.staging import clear_scratch
 from delta_neo4j.validation import FAULT, text, validated
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +39,12 @@ if TYPE_CHECKING:
     from delta_neo4j.state import State
 
 
-def embed(spark: SparkSession, settings: TextSettings, hook: Callable[[str, Any], Any] = no_hook) -> RunReport:
+def embed(
+    spark: SparkSession,
+    settings: TextSettings,
+    hook: Callable[[str, Any], Any] = no_hook,
+    startup_seconds: float = 0.0,
+) -> RunReport:
     """
     Embed each distinct text of the mapping's tables, at their newest version, that the cache lacks.
 
@@ -42,7 +52,13 @@ def embed(spark: SparkSession, settings: TextSettings, hook: Callable[[str, Any]
     be embedded is counted; the load makes its rows dead letters.
     """
     travel_by_value()
-    return reported(spark, settings, lambda state, report: _run(spark, settings, state, report, hook), "embed")
+    return reported(
+        spark,
+        settings,
+        lambda state, report: _run(spark, settings, state, report, hook),
+        command="embed",
+        startup_seconds=startup_seconds,
+    )
 
 
 def _run(
@@ -53,6 +69,7 @@ def _run(
     graph = read_mapping(settings.mapping, settings.sources)
     ready = preflight.check_texts(spark, graph, settings, state)
     report.ready(ready, spark.version)
+    log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
     if ready.embedder is None:
         return
@@ -61,16 +78,21 @@ def _run(
         if table.embedding is None or table.embedding.text_column is None:
             continue
         version = ready.sources[table.name].version
+        log.info("texts.begun", extra={"table": table.name})
         report.tables.append(TableRun(table.name, "", "", version))
         account = report.tables[-1].account
-        path = f"{settings.checkpoints}/{table.name}-texts"
+        path = f"{settings.checkpoints}/{table.name}-texts/{report.run_id}"
         work = TextEmbedding(table.name, cache, ready.embedder, table.embedding.index.dimension, path, hook)
-        allowance = Allowance(budget, report.total.embedding["texts_embedded"], report.total.seconds.get("embed", 0.0))
-        began = time.monotonic()
+        spent = report.total.embedding["texts_embedded"] + report.total.embedding["texts_faulted"]
+        allowance = Allowance(budget, spent, report.total.seconds.get("embed", 0.0))
         try:
             work.fill(texts_of(table, source.at(spark, table.source, version)), allowance, account.embedding)
+        except BudgetReachedError as stopped:
+            account.embedding.clear()  # the stop carries the same figures, in balance
+            raise stopped from None
         finally:
-            account.seconds["embed"] = time.monotonic() - began
+            account.seconds["embed"] = work.calling.seconds
+            clear_scratch(path)
 
 
 def texts_of(table: Table, rows: DataFrame) -> DataFrame:

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 
 class LoaderError(Exception):
-    """A failure with one sentence for the user: what happened, where, what to do."""
+    """A failure with one sentence for the user: what happened, where, what to do; `details` are figures beside it."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, details: dict[str, int | float] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
 
 
 class TransientError(LoaderError):
@@ -100,7 +104,7 @@ def travelling() -> Iterator[None]:
     try:
         yield
     except LoaderError as error:
-        parcel = json.dumps({"kind": type(error).__name__, "message": str(error)}).encode()
+        parcel = json.dumps({"kind": type(error).__name__, "message": str(error), "details": error.details}).encode()
         raise FarSideError(f"{error} <<delta-neo4j:{base64.urlsafe_b64encode(parcel).decode()}>>") from error
 
 
@@ -110,7 +114,7 @@ def recovered(text: str) -> LoaderError | None:
     if found is None:
         return None
     parcel = json.loads(base64.urlsafe_b64decode(found.group(1)))
-    return _kinds()[parcel["kind"]](parcel["message"])
+    return _kinds()[parcel["kind"]](parcel["message"], parcel["details"])
 
 
 def _kinds() -> dict[str, type[LoaderError]]:

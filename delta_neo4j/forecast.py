@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,11 +23,12 @@ from delta_neo4j import checkpoint, models, pending, preflight, source
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import PROBES, Calls, checked
 from delta_neo4j.embedding.cache import EmbeddingCache
-from delta_neo4j.embedding.tokens import MAX_TOKENS, token_counter
+from delta_neo4j.embedding.tokens import token_counter
 from delta_neo4j.errors import NotOfferedError
 from delta_neo4j.history import History
 from delta_neo4j.ledger import Ledger
 from delta_neo4j.mapping import read_mapping
+from delta_neo4j.model.weights import MAX_TOKENS
 from delta_neo4j.shipping import travel_by_value
 from delta_neo4j.state import State
 
@@ -61,16 +61,21 @@ class Forecast:
     assumptions: dict[str, str] = field(default_factory=dict)
 
 
-def forecast(spark: SparkSession, settings: StreamSettings) -> Forecast:
-    """Look at what is pending and say what loading it will take. Writes to nothing that a load reads."""
+def forecast(spark: SparkSession, settings: StreamSettings, *, fresh: bool = False) -> Forecast:
+    """
+    Look at what is pending and say what loading it will take. Writes to nothing that a load reads.
+
+    With `fresh` it is what a load with a new checkpoint would find.
+    """
     travel_by_value()
     graph, state = read_mapping(settings.mapping, settings.sources), State(settings.state)
+    choose.has_text(graph, settings.embedding)
     found = Forecast()
     with ExitStack() as copies:
-        look = _Look(spark, settings, state, graph, found)
+        look = _Look(spark, settings, state, graph, found, fresh)
         texts = look.pending_texts(copies)
         found.texts = texts.count()
-        rate = look.at_texts(texts) if found.texts else math.inf
+        rate = look.at_texts(texts) if found.texts else None
     _estimate(History(state, spark), settings, rate, found)
     return found
 
@@ -84,6 +89,7 @@ class _Look:
     state: State
     graph: Graph
     found: Forecast
+    fresh: bool
 
     def pending_texts(self, copies: ExitStack) -> DataFrame:
         """Count the rows that wait and give the distinct texts of each table's micro-batches."""
@@ -95,21 +101,20 @@ class _Look:
     def _pending(self, table: Table, copies: ExitStack) -> pending.Pending:
         spark, settings = self.spark, self.settings
         folder, version = f"{settings.checkpoints}/{table.name}", preflight.check_source(spark, table)
-        held = checkpoint.held_load(
-            spark, folder, table_id=version.table_id, source_mode=source.APPEND, digest=table.digest
-        )
-        ledger = Ledger(self.state, held.load_id if held else "", table.name, source.APPEND)
-        last_recorded = ledger.standing(spark)[0] if held else -1
-        copy, size = copies.enter_context(checkpoint.copied(folder)), settings.max_bytes_per_trigger
+        kind = {"table_id": version.table_id, "source_mode": source.APPEND, "digest": table.digest}
+        held = None if self.fresh else checkpoint.held_load(spark, folder, **kind)
+        last_recorded = Ledger(self.state, held.load_id, table.name, source.APPEND).standing(spark)[0] if held else -1
+        copy = copies.enter_context(checkpoint.copied(folder, empty=held is None))
+        size = settings.max_bytes_per_trigger
         return pending.find(spark, table, copy=copy, last_recorded=last_recorded, max_bytes=size)
 
-    def at_texts(self, texts: DataFrame) -> float:
-        """Fill in what concerns texts and give the rate, in texts a second, that the one call showed."""
+    def at_texts(self, texts: DataFrame) -> float | None:
+        """Fill in what concerns texts and give the rate, in texts a second, that the one call showed, if it did."""
         distinct = texts.groupBy("text_hash").agg(
             F.first("text").alias("text"), F.min(F.struct("source", "batch")).alias("first")
         )
         sample = [row["text"] for row in distinct.select("text").limit(SAMPLE_TEXTS).collect()]
-        asked: list[tuple[str | None, float]] = []
+        asked: list[tuple[str | None, float | None]] = []
         settings, found = self.settings, self.found
         embedder, found.assumptions["embedding"] = choose.first_usable(
             settings.embedding,
@@ -130,17 +135,20 @@ class _Look:
         _count_tokens(lacking, preflight.text_dimension(self.graph), found)
         return rate
 
-    def _ask(self, embedder: Embedder, sample: list[str]) -> tuple[str | None, float]:
+    def _ask(self, embedder: Embedder, sample: list[str]) -> tuple[str | None, float | None]:
         """Embed probes and sample in one call; give the model's id in this state and the rate in texts a second."""
         asked = list(dict.fromkeys([*PROBES, *sample]))
-        began = time.monotonic()
-        given = checked(embedder.embed(self.spark, asked, Calls()), preflight.text_dimension(self.graph))
+        began, calls = time.monotonic(), Calls()
+        given = checked(embedder.embed(self.spark, asked, calls), preflight.text_dimension(self.graph))
         vectors = {answer.text: answer.vector for answer in given if answer.vector is not None}
-        rate = len(asked) / (time.monotonic() - began)
+        seconds = time.monotonic() - began
+        # An endpoint that had to wake up, or a query made for thousands, shows nothing of its rate.
+        telling = calls.retries == 0 and len(asked) * 2 > embedder.call_texts
         if not vectors.keys() >= set(PROBES):
             raise NotOfferedError(f"{embedder.model_name} does not embed a plain sentence by {embedder.strategy}")
         probes = np.stack([vectors[text] for text in PROBES])
-        return models.known(self.spark, self.state, embedder.model_name, probes), rate
+        model_id = models.known(self.spark, self.state, embedder.model_name, probes)
+        return model_id, len(asked) / seconds if telling else None
 
 
 def _count_tokens(lacking: DataFrame, dimension: int, found: Forecast) -> None:
@@ -163,7 +171,7 @@ def _count_tokens(lacking: DataFrame, dimension: int, found: Forecast) -> None:
     found.assumptions["tokens"] = f"of MiniLM's tokenizer; beyond {MAX_TOKENS} it reads no further"
 
 
-def _estimate(history: History, settings: StreamSettings, rate: float, found: Forecast) -> None:
+def _estimate(history: History, settings: StreamSettings, rate: float | None, found: Forecast) -> None:
     embed_rate, write_rate, fixed = history.embed_rate(rate), history.write_rate(), history.fixed_seconds()
     found.assumptions |= {"embedding rate": embed_rate.why, "writing rate": write_rate.why, "fixed time": fixed.why}
     embed = found.texts_to_embed / embed_rate.value
@@ -180,7 +188,7 @@ def _estimate(history: History, settings: StreamSettings, rate: float, found: Fo
     else:
         found.assumptions["cost"] = "unknown: give --price-per-hour, what the endpoint costs while it runs"
     found.graph_bytes = found.rows_pending * BYTES_A_NODE
-    found.assumptions["graph"] = f"{BYTES_A_NODE:,} bytes a new row, if none of its keys is in the graph yet"
+    found.assumptions["graph"] = f"{BYTES_A_NODE:,} bytes a new row, on average, if its key is not in the graph yet"
 
 
 def as_json(found: Forecast) -> str:
@@ -202,6 +210,6 @@ def lines(found: Forecast) -> list[tuple[str, str, str]]:
         ("calls", f"{found.calls:,}", "without retries"),
         ("minutes", f"{found.minutes[0]:g} to {found.minutes[1]:g}", f"{why['embedding rate']}; {why['writing rate']}"),
         ("cost", f"{found.cost[0]:g} to {found.cost[1]:g}" if found.cost else unknown, why["cost"]),
-        ("graph grows by", f"{found.graph_bytes / 1e6:,.0f} MB at most", why["graph"]),
+        ("graph grows by", f"{found.graph_bytes / 1e6:,.0f} MB", why["graph"]),
     ]
     return figures

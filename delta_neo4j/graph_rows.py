@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import cypher
-from delta_neo4j.embedding.tokens import MAX_TOKENS
+from delta_neo4j import cypher, staging
+from delta_neo4j.model.weights import MAX_TOKENS
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, typed
 from delta_neo4j.writer import (
@@ -23,12 +23,24 @@ from delta_neo4j.writer import (
 )
 
 if TYPE_CHECKING:
-    from delta_neo4j.embedding.cache import Vectors
+    from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
     from delta_neo4j.pipeline import LoadStep
     from delta_neo4j.plan import Relationship
 
 
-FEW_TEXTS = 20_000  # 30 MB of vectors: what every task may be sent
+FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
+
+
+def by_slice(cache: EmbeddingCache, rows: DataFrame, vectors: Vectors, path: str) -> DataFrame:
+    """
+    Take the vectors of a micro-batch out of the cache once, kept by slice: (`text_hash`, `vector`, `tokens`, `slice`).
+
+    Without it each slice would read every part that any of them needs.
+    """
+    pairs = rows.where("text_hash IS NOT NULL").select("text_hash", staging.SLICE).distinct()
+    found = pairs.join(cache.of(vectors), "text_hash")
+    found.write.mode("overwrite").partitionBy(staging.SLICE).parquet(path)
+    return rows.sparkSession.read.schema(found.schema).parquet(path)
 
 
 @dataclass
@@ -51,7 +63,14 @@ class GraphWriter:
     def nodes(self, rows: DataFrame) -> Written:
         """Upsert the rows' nodes; a key has one winner, so no two writers meet on one however rows are dealt."""
         step, table = self.step, self.step.table
-        shaped = self._node_columns(self._with_vectors(step.hook("nodes", rows)))
+        rows, texts = step.hook("nodes", rows), None
+        if self.vectors is not None:
+            # A vector is as large as ten rows. Few of them go to the tasks once, not into every row.
+            if self.vectors.count <= FEW_TEXTS:
+                held = step.cache.of(self.vectors).collect()
+                texts = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in held}
+            else:
+                rows = step.cache.attach(rows, self.vectors)
         work = NodePass(
             connection=step.connection,
             statement=cypher.upsert_nodes(table),
@@ -63,9 +82,11 @@ class GraphWriter:
             names=tuple(p.name for p in table.properties if not cypher.is_temporal(p)),
             temporals=sum(map(cypher.is_temporal, table.properties)),
             vector_name=table.embedding.property if table.embedding else None,
+            texts=texts,
+            max_tokens=MAX_TOKENS,
             edges=len(table.relationships),
         )
-        return self._run(shaped.coalesce(step.write_partitions), work)
+        return self._run(self._node_columns(rows, in_tasks=texts is not None).coalesce(step.write_partitions), work)
 
     def relationships(self, rows: DataFrame, position: int, *, stamp: bool) -> Written:
         """
@@ -95,31 +116,29 @@ class GraphWriter:
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
 
-    def _with_vectors(self, rows: DataFrame) -> DataFrame:
-        if self.vectors is None:
-            return rows
-        # A vector is as large as ten rows: with few of them the vectors go to the rows, else both are shuffled.
-        return self.step.cache.attach(rows, self.vectors, few=self.vectors.count <= FEW_TEXTS)
-
-    def _node_columns(self, rows: DataFrame) -> DataFrame:
+    def _node_columns(self, rows: DataFrame, *, in_tasks: bool) -> DataFrame:
         table = self.step.table
         plain = [p for p in table.properties if not cypher.is_temporal(p)]
         columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
         columns += [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(cypher.is_temporal, table.properties))]
-        without, cut = F.lit(0), F.lit(0)
-        if table.embedding and table.embedding.text_column:
-            columns += [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")]
-            without = F.when(F.col("text_hash").isNull(), 1).otherwise(0)
-            cut = F.when(F.col("text_hash").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
-        elif table.embedding and table.embedding.vector_column:
-            vector = F.col(raw_column(table, table.embedding.vector_column))
-            columns += [vector.alias("vector"), vector.isNotNull().alias("has_vector")]
-            without = F.when(vector.isNull(), 1).otherwise(0)
-        edges = [
-            F.when(_whole(_ends(self.step, r)), 1).otherwise(0).alias(f"e{i}")
-            for i, r in enumerate(table.relationships)
-        ]
-        return rows.select(*self._identity(), *columns, without.alias("w"), cut.alias("x"), *edges)
+        vector, without, cut = self._vector_columns(in_tasks=in_tasks)
+        edges = [_flag(_whole(_ends(self.step, r))).alias(f"e{i}") for i, r in enumerate(table.relationships)]
+        return rows.select(*self._identity(), *columns, *vector, without.alias("w"), cut.alias("x"), *edges)
+
+    def _vector_columns(self, *, in_tasks: bool) -> tuple[list[Column], Column, Column]:
+        """Give the columns that bring the vector, and whether a row has none, and whether its text is cut."""
+        embedding, none = self.step.table.embedding, F.lit(0)
+        if embedding and embedding.vector_column:
+            vector = F.col(raw_column(self.step.table, embedding.vector_column))
+            has_vector = vector.isNotNull()
+            return [vector.alias("vector"), has_vector.alias("has_vector")], _flag(~has_vector), none
+        if embedding is None:
+            return [], none, none
+        text = F.col("text_hash")
+        if in_tasks:
+            return [text], _flag(text.isNull()), none
+        cut = F.when(text.isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
+        return [F.col("vector"), text.isNotNull().alias("has_vector")], _flag(text.isNull()), cut
 
     def _edge_columns(self, rows: DataFrame, relationship: Relationship) -> DataFrame:
         ends = _ends(self.step, relationship)
@@ -136,6 +155,10 @@ class GraphWriter:
 
     def _metadata(self, stage: str) -> dict[str, Any]:
         return {"app": "delta-neo4j", "run": self.step.run_id, "batch": self.batch_id, "stage": stage}
+
+
+def _flag(condition: Column) -> Column:
+    return F.when(condition, 1).otherwise(0)
 
 
 def _ends(step: LoadStep, relationship: Relationship) -> list[Column]:

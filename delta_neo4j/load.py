@@ -19,6 +19,7 @@ from delta_neo4j.pipeline import LoadStep, no_hook
 from delta_neo4j.report import RunReport, TableRun
 from delta_neo4j.runs import reported
 from delta_neo4j.shipping import travel_by_value
+from delta_neo4j.staging import clear_scratch
 from delta_neo4j.state import State
 
 if TYPE_CHECKING:
@@ -34,14 +35,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load(spark: SparkSession, settings: LoadSettings, hook: Callable[[str, Any], Any] = no_hook) -> RunReport:
+def load(
+    spark: SparkSession,
+    settings: LoadSettings,
+    hook: Callable[[str, Any], Any] = no_hook,
+    startup_seconds: float = 0.0,
+) -> RunReport:
     """
     Load every table of the mapping up to its newest version, and say what became of each row.
 
     The report tells failure too (`report.error`); only what is not a loader's fault is raised.
     """
     travel_by_value()
-    return reported(spark, settings, lambda state, report: _run(spark, settings, state, report, hook))
+    return reported(
+        spark,
+        settings,
+        lambda state, report: _run(spark, settings, state, report, hook),
+        command="load",
+        startup_seconds=startup_seconds,
+    )
 
 
 def _run(
@@ -66,6 +78,7 @@ def _run(
         try:
             report.tables[-1].source_version = _stream(spark, settings, table, step, found.version)
         finally:
+            clear_scratch(step.staging_path)
             # From the ledger, failed or not: the only account that survives every way of running.
             report.tables[-1].batches, report.tables[-1].account = step.ledger.of_run(spark, report.run_id)
             report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
@@ -113,7 +126,7 @@ def _step(
         embedder=ready.embedder if has_text else None,
         connection=settings.neo4j.connection(settings.graph_retry_seconds),
         run_id=run_id,
-        staging_path=f"{_folder(settings, table)}/staging",
+        staging_path=f"{_folder(settings, table)}/staging/{run_id}",
         source_token=source.source_token(load_.table_id, source.APPEND),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,

@@ -31,12 +31,12 @@ def identify(spark: SparkSession, state: State, name: str, probes: Vector) -> st
     model_id = uuid.uuid4().hex[:12]
     minted = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
     state.append_rows(spark, "models", [minted])
-    return model_id
+    return known(spark, state, name, probes) or model_id  # another run may have minted it a moment before
 
 
 def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
     """Give the id of the model with these probe vectors, None while the state knows none; as `identify` otherwise."""
-    models = state.read(spark, "models").collect()
+    models = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
     for row in models:
         held = np.array(json.loads(row["probes"]), dtype=np.float32)
         if held.shape == probes.shape and lowest_cosine(held, probes) >= SAME_MODEL:

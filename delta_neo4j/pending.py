@@ -59,7 +59,11 @@ def find(spark: SparkSession, table: Table, *, copy: str, last_recorded: int, ma
         .trigger(availableNow=True)
         .start()
     )
-    query.awaitTermination()
+    try:
+        query.awaitTermination()
+    finally:
+        if query.isActive:
+            query.stop()
     found = spark.read.schema(f"{_FOUND}, batch BIGINT").parquet(path)
     total = found.agg(F.sum("rows")).collect()[0][0] or 0
     return Pending(int(total), found.where("text_hash IS NOT NULL").select("text_hash", "text", "batch"))

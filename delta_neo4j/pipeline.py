@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -22,7 +22,7 @@ from delta_neo4j.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.dead_letters import DeadLetters, allowed, gate
 from delta_neo4j.embedding.texts import Filled, TextEmbedding
 from delta_neo4j.errors import BalanceError, travelling
-from delta_neo4j.graph_rows import GraphWriter
+from delta_neo4j.graph_rows import FEW_TEXTS, GraphWriter, by_slice
 from delta_neo4j.ledger import Account
 from delta_neo4j.validation import text, validated
 
@@ -84,6 +84,7 @@ class _Batch:
         self.attempt = uuid.uuid4().hex[:12]
         ledger = step.ledger
         self.letters = DeadLetters(ledger.state, step.table, ledger.load_id, batch_id, self.attempt)
+        self.frozen: DataFrame | None = None  # vectors by slice, once they are taken out of the cache
         self.pending: list[tuple[DataFrame, int]] = []  # dead letters to keep, and how many they must be
 
     def load(self, batch: DataFrame) -> None:
@@ -99,11 +100,12 @@ class _Batch:
         with self._timed("stage"):
             staged = self._freeze(batch)
         winners = staged.where(staged[ranking.STATE] == ranking.WINNER)
-        with self._timed("embed"):
+        with self._timed("look_up"):
             filled = self._embed(winners, allowance)
-        for number in range(staging.slices(account.rows_read)):
+        count = staging.slices(account.rows_read)
+        for number in range(count):
             allowance.check_time()
-            self._write(winners.where(winners[staging.SLICE] == number), filled)
+            self._write(winners.where(winners[staging.SLICE] == number), self._of_slice(filled, winners, number, count))
             log.info(
                 "slice.written",
                 extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
@@ -129,7 +131,7 @@ class _Batch:
         count = staging.slices(account.rows_read)
         partitions = max(step.write_partitions, count)
         ranked = step.hook("rank", ranking.ranked(step.table, rows, step.cache.model_id, partitions))
-        staged: DataFrame = step.hook("stage", staging.freeze(step.table, ranked, step.staging_path, count))
+        staged: DataFrame = step.hook("stage", staging.freeze(step.table, ranked, f"{step.staging_path}/rows", count))
         states = {row[ranking.STATE]: row["count"] for row in staged.groupBy(ranking.STATE).count().collect()}
         account.outcomes["superseded"] += states.get(ranking.SUPERSEDED, 0)
         unsound = states.get(ranking.UNSOUND, 0)
@@ -152,12 +154,26 @@ class _Batch:
         step = self.step
         if step.embedder is None or step.table.embedding is None:
             return None
-        dimension, path = step.table.embedding.index.dimension, f"{step.staging_path}-texts"
+        dimension, path = step.table.embedding.index.dimension, f"{step.staging_path}/texts"
         work = TextEmbedding(step.table.name, step.cache, step.embedder, dimension, path, step.hook)
         texts = winners.where("text_hash IS NOT NULL")
         # A micro-batch is one place: its own texts are what it will want again.
         texts = texts.select("text_hash", text(step.table).alias("text"), F.lit("").alias("place"))
-        return work.fill(texts, allowance, self.account.embedding)
+        try:
+            return work.fill(texts, allowance, self.account.embedding)
+        finally:
+            # A price is paid for calls, not for looking texts up: the two are told apart.
+            self.account.seconds["embed"] = work.calling.seconds
+            self.account.seconds["look_up"] = -work.calling.seconds
+
+    def _of_slice(self, filled: Filled | None, winners: DataFrame, number: int, count: int) -> Filled | None:
+        if filled is None or count == 1 or filled.vectors.count <= FEW_TEXTS:
+            return filled
+        if self.frozen is None:
+            path = f"{self.step.staging_path}/vectors"
+            self.frozen = by_slice(self.step.cache, winners, filled.vectors, path)
+        mine = self.frozen.where(self.frozen[staging.SLICE] == number).drop(staging.SLICE)
+        return replace(filled, vectors=replace(filled.vectors, frozen=mine))
 
     def _write(self, rows: DataFrame, filled: Filled | None) -> None:
         step, account = self.step, self.account

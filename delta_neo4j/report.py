@@ -43,11 +43,13 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=dict)
     error: LoaderError | None = None
     strategy: str | None = None
+    reason: str | None = None  # why this strategy
     model_id: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
     def ready(self, found: Ready, spark_version: str) -> None:
         """Note what preflight found."""
+        self.reason = found.embedder_reason
         self.strategy = found.embedder.strategy if found.embedder else "precomputed"
         self.model_id = found.model_id
         self.versions = {
@@ -59,8 +61,10 @@ class RunReport:
         }
 
     def fail(self, error: LoaderError) -> None:
-        """Note why the run ended early."""
+        """Note why the run ended early, and what a micro-batch spent that no ledger row tells of."""
         self.error = error
+        if isinstance(error, BudgetReachedError) and self.tables:
+            self.tables[-1].account.add(Account(embedding={term: int(n) for term, n in error.details.items()}))
 
     @property
     def total(self) -> Account:
@@ -183,6 +187,8 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
     )
     texts = f"{embedding['texts']:,} distinct texts = {origins}, in {embedding['calls']:,} calls ({report.strategy})"
     lines.append(("embedding", texts))
+    if report.reason:
+        lines.append(("", report.reason))
     if report.command == "load":
         effort = f"{writer['retries']} retried, {writer['deadlocks']} deadlocks"
         lines.append(("writing", f"{writer['transactions']:,} transactions, {effort}"))

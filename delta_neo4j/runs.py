@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.errors import StreamingQueryException
 
 from delta_neo4j.errors import (
     CheckpointHeldError,
@@ -19,6 +19,7 @@ from delta_neo4j.errors import (
     recovered,
 )
 from delta_neo4j.report import RunReport
+from delta_neo4j.spark_errors import SPARK_ERRORS
 from delta_neo4j.state import State
 
 if TYPE_CHECKING:
@@ -29,20 +30,30 @@ if TYPE_CHECKING:
     from delta_neo4j.settings import TextSettings
 
 
+_KNOWN: tuple[type[Exception], ...] = (LoaderError, *SPARK_ERRORS)
+
+
 def reported(
-    spark: SparkSession, settings: TextSettings, work: Callable[[State, RunReport], None], command: str = "load"
+    spark: SparkSession,
+    settings: TextSettings,
+    work: Callable[[State, RunReport], None],
+    *,
+    command: str,
+    startup_seconds: float = 0.0,
 ) -> RunReport:
-    """Do a run's work and keep its report: told, timed, and appended to `runs`, failed or not."""
+    """Do a run's work and keep its report: told, timed (its start-up included), appended to `runs`, failed or not."""
     report = RunReport(run_id=uuid.uuid4().hex[:12], started_at=dt.datetime.now(dt.UTC), command=command)
     began = time.monotonic()
     state = State(settings.state)
     try:
         work(state, report)
-    except LoaderError as error:
-        report.fail(error)
-    except PySparkException as error:
-        report.fail(_as_loader_error(error))
-    report.seconds["total"] = time.monotonic() - began
+    except _KNOWN as error:
+        told = as_loader_error(error)
+        if isinstance(told, TerminalError) and report.total.embedding["texts_embedded"]:
+            told = TransientError(str(told))  # exit code 2 says that nothing was done; this has been paid for
+        report.fail(told)
+    report.seconds["startup"] = startup_seconds
+    report.seconds["total"] = startup_seconds + time.monotonic() - began
     report.ended_at = dt.datetime.now(dt.UTC)
     if report.tables:  # a run that wrote nothing leaves nothing
         _keep(spark, settings, state, report)
@@ -54,11 +65,14 @@ def _keep(spark: SparkSession, settings: TextSettings, state: State, report: Run
     row = (report.run_id, report.status, json.dumps(report.summary()), settings.model_dump_json(), *moments)
     try:
         state.append_rows(spark, "runs", [row])
-    except PySparkException as error:
-        report.fail(report.error or _as_loader_error(error))  # what went wrong first is what the user must read
+    except SPARK_ERRORS as error:
+        report.fail(report.error or as_loader_error(error))  # what went wrong first is what the user must read
 
 
-def _as_loader_error(error: PySparkException) -> LoaderError:
+def as_loader_error(error: Exception) -> LoaderError:
+    """Give what an error of Spark, or one of ours that crossed it, means to the user."""
+    if isinstance(error, LoaderError):
+        return error
     text = str(error)
     told = recovered(text)
     if told is not None:

@@ -119,6 +119,14 @@ class TextSettings(_Values):
             raise ValueError("a budget in money needs the endpoint's price: give --price-per-hour")
         return self
 
+    @model_validator(mode="after")
+    def _a_schema_needs_a_checkpoint(self) -> TextSettings:
+        if self.checkpoint is None and "/" not in self.state and not self.state.startswith("."):
+            raise ValueError(
+                f"the state {self.state} is a schema, which holds no folder: give --checkpoint a Volume path"
+            )
+        return self
+
     @property
     def checkpoints(self) -> str:
         """The folder with one checkpoint a table."""

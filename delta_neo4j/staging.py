@@ -8,6 +8,9 @@ progress when one file of a gigabyte is one micro-batch. Each batch overwrites t
 
 from __future__ import annotations
 
+import shutil
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -21,7 +24,16 @@ if TYPE_CHECKING:
     from delta_neo4j.plan import Table
 
 SLICE = "slice"
+_ABANDONED_SECONDS = 86_400.0
 SLICE_ROWS = 100_000  # twenty seconds of writing: how often progress moves and memory starts anew
+
+
+def clear_scratch(path: str) -> None:
+    """Remove a run's folder, and those of runs killed a day ago; what is not on a path of this machine stays."""
+    mine = Path(path.removeprefix("file:"))
+    for other in mine.parent.glob("*"):
+        if other == mine or time.time() - other.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def slices(rows_read: int) -> int:

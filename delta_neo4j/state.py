@@ -85,9 +85,10 @@ class State:
         else:
             writer.saveAsTable(self._table(name))
 
-    def replace(self, frame: DataFrame, name: str, where: str) -> None:
-        """Put rows in the place of those that a predicate over partition columns names, in one commit."""
+    def replace(self, frame: DataFrame, name: str, where: str, once: tuple[str, int]) -> None:
+        """Put rows in the place of those that a predicate over partition columns names, in one commit; as `append`."""
         writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", where)
+        writer = writer.option("txnAppId", once[0]).option("txnVersion", str(once[1]))
         if self._is_folder:
             writer.save(self._path(name))
         else:

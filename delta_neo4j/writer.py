@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from delta_neo4j.errors import BalanceError, DeadLetterGateError, GraphUnavailableError, travelling
@@ -72,19 +73,23 @@ class NodePass(Pass):
     names: tuple[str, ...] = ()
     temporals: int = 0
     vector_name: str | None = None
+    texts: dict[str, tuple[bytes, int | None]] | None = None  # by hash: vector and tokens, where rows carry only that
+    max_tokens: int = 0
     edges: int = 0
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
         """Build {k0…, p, v, h, w, x, e0…, s0…, n0…} for each row."""
         properties = [values(batch.column(f"p{i}")) for i in range(len(self.names))]
-        names = self.names
+        names, cut = self.names, None
         if self.vector_name:
             names = (*names, self.vector_name)
-            properties.append(vectors(batch.column("vector")))
-            _check_vectors(properties[-1], batch.column("has_vector").to_pylist())
-        fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w", "x"]
+            found, cut = self._vectors(batch)
+            properties.append(found)
+        fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w"]
         fixed += [f"e{i}" for i in range(self.edges)]
         columns = [values(batch.column(name)) for name in fixed]
+        fixed.append("x")
+        columns.append(values(batch.column("x")) if cut is None else cut)
         for i in range(self.temporals):
             fixed += [f"s{i}", f"n{i}"]
             columns += epochs(batch.column(f"d{i}"))
@@ -97,6 +102,20 @@ class NodePass(Pass):
             {**dict(zip(fixed, row, strict=True)), "p": bag}
             for row, bag in zip(zip(*columns, strict=True), maps, strict=True)
         )
+
+    def _vectors(self, batch: pa.RecordBatch) -> tuple[list[list[float] | None], list[int | None] | None]:
+        """Give each row's vector and, where the texts came with the function, whether its text is cut."""
+        if self.texts is None:
+            found = vectors(batch.column("vector"))
+            _check_vectors(found, batch.column("has_vector").to_pylist())
+            return found, None
+        hashes = values(batch.column("text_hash"))
+        packed = {text: self.texts[text] for text in set(hashes) if text in self.texts}
+        lists = {text: np.frombuffer(vector, dtype="<f4").tolist() for text, (vector, _) in packed.items()}
+        found = [lists.get(text) for text in hashes]
+        _check_vectors(found, [text is not None for text in hashes])
+        cut = {text: None if tokens is None else int(tokens > self.max_tokens) for text, (_, tokens) in packed.items()}
+        return found, [0 if text is None else cut[text] for text in hashes]
 
     def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:  # noqa: ARG002
         """Count outcomes; edges are expected of rows that the graph now holds."""

@@ -60,17 +60,18 @@ class AiQueryEmbedder:
 
     def embed(self, spark: SparkSession, texts: Iterable[str], calls: Calls) -> Iterator[Embedded]:
         """Give each text back once; a `call` is a query."""
-        for query in requests_of(texts, TEXTS_PER_QUERY, CHARACTERS_PER_QUERY):
-            yield from self._settle(spark, query, calls)
+        for number, query in enumerate(requests_of(texts, TEXTS_PER_QUERY, CHARACTERS_PER_QUERY)):
+            yield from self._settle(spark, query, calls, worked=number > 0)
 
-    def _settle(self, spark: SparkSession, texts: list[str], calls: Calls) -> Iterator[Embedded]:
+    def _settle(self, spark: SparkSession, texts: list[str], calls: Calls, *, worked: bool) -> Iterator[Embedded]:
         """Ask for the texts, and again for those whose fault may pass, until each has its answer."""
         patience = time.monotonic() + self.wait_seconds
         pause = tenacity.wait_exponential_jitter(initial=1, max=30)
         attempt = 0
         while texts:
             calls.calls += 1
-            answers, reason = self._ask(spark, texts)
+            answers, reason = self._ask(spark, texts, worked=worked)
+            worked = worked or bool(answers)
             again = []
             for answer in answers:
                 if answer.fault is not None and nature(answer.fault, self.endpoint) is Nature.MAY_PASS:
@@ -86,15 +87,15 @@ class AiQueryEmbedder:
                 calls.retries += 1
                 self._wait(pause, attempt, patience, reason)
 
-    def _ask(self, spark: SparkSession, texts: list[str]) -> tuple[list[Embedded], str]:
+    def _ask(self, spark: SparkSession, texts: list[str], *, worked: bool) -> tuple[list[Embedded], str]:
         """Give the answers of one query, or none and the reason when the whole query failed in a way that may pass."""
-        from pyspark.errors import PySparkException
+        from delta_neo4j.spark_errors import SPARK_ERRORS
 
         try:
             frame = spark.createDataFrame([(text,) for text in texts], "text STRING")
             rows = self._packed(frame).collect()
-        except PySparkException as error:
-            return [], raised(error, self.endpoint)
+        except SPARK_ERRORS as error:
+            return [], raised(error, self.endpoint, worked=worked)
         return [_embedded(row) for row in rows], ""
 
     def _packed(self, texts: DataFrame) -> DataFrame:
@@ -107,8 +108,10 @@ class AiQueryEmbedder:
             raise NotOfferedError("ai_query takes no failOnError here (it needs Databricks Runtime 15.4 or newer)")
         # Editions of the platform name the fields differently; the schema tells which one this is.
         names = kind.fieldNames()
-        value = names.index("result" if "result" in names else "response")
-        fault = names.index("errorMessage" if "errorMessage" in names else "errorStatus")
+        value = next((i for i, name in enumerate(names) if name in {"result", "response"}), None)
+        fault = next((i for i, name in enumerate(names) if name in {"errorMessage", "errorStatus"}), None)
+        if value is None or fault is None:
+            raise NotOfferedError(f"ai_query answers here with {', '.join(names)}, which this version cannot read")
         # The struct goes on whole: two columns taken of it may, to an optimiser, be two calls.
         return asked.mapInArrow(_Pack(value, fault), PACKED)
 

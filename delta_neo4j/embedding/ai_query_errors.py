@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import TYPE_CHECKING
 
-from delta_neo4j.errors import NotOfferedError, SettingsError
-
-if TYPE_CHECKING:
-    from pyspark.errors import PySparkException
+from delta_neo4j.errors import EndpointUnavailableError, NotOfferedError, SettingsError
 
 _TRANSPORT = (
     "AI_FUNCTION_HTTP_REQUEST_ERROR",
@@ -24,13 +20,16 @@ _OUR_EXPRESSION = (
     "AI_FUNCTION_INVALID_MODEL_PARAMETERS", "AI_FUNCTION_MODEL_SCHEMA_PARSE_ERROR",
     "REMOTE_FUNCTION_HTTP_RESULT_PARSE_ERROR",
 )  # fmt: skip
-_BUSY = re.compile(
-    r"\b(429|50[0234])\b|too many requests|rate.?limit|request_limit_exceeded|temporarily.?unavailable|timed? ?out|"
-    r"connection (reset|refused|closed)|deadline exceeded",
-    re.IGNORECASE,
+# A status only where a status stands: numbers in an echoed text are the text's own.
+_STATUS = re.compile(
+    r"(?:^|\]|\bHTTP|\bstatus|\bcode)[^\w]{0,3}(?:code|error|status|/1\.1)?[^\w]{0,3}([1-5]\d\d)\b", re.IGNORECASE
 )
-_DENIED = re.compile(r"\b(401|403)\b|permission.?denied|unauthori[sz]ed", re.IGNORECASE)
-_ABSENT = re.compile(r"\b404\b|RESOURCE_DOES_NOT_EXIST|does not exist", re.IGNORECASE)
+_BUSY = r"TOO_MANY_REQUESTS|too many requests|REQUEST_LIMIT_EXCEEDED|TEMPORARILY_UNAVAILABLE|DEADLINE_EXCEEDED"
+_WORDS = (
+    (re.compile(_BUSY), 429),
+    (re.compile(r"PERMISSION_DENIED|UNAUTHENTICATED"), 403),
+    (re.compile(r"RESOURCE_DOES_NOT_EXIST|ENDPOINT_NOT_FOUND"), 404),
+)
 
 
 class Nature(enum.Enum):
@@ -42,17 +41,24 @@ class Nature(enum.Enum):
 
 def nature(fault: str, endpoint: str) -> Nature:
     """Sort a row's error message; raise `SettingsError` where every row would have it."""
-    if _is_any(fault, _TRANSPORT) or _BUSY.search(fault):
+    if _is_any(fault, _TRANSPORT):
         return Nature.MAY_PASS
-    _stop_if_everybodys(fault, endpoint)
-    return Nature.OF_THE_TEXT
+    status = _status(fault)
+    _stop_if_everybodys(status, fault, endpoint)
+    return Nature.MAY_PASS if _may_pass(status) else Nature.OF_THE_TEXT
 
 
-def raised(error: PySparkException, endpoint: str) -> str:
-    """Give the reason of a failed query when it may pass; raise what it means when not."""
+def raised(error: Exception, endpoint: str, *, worked: bool) -> str:
+    """
+    Give the reason of a failed query when it may pass; raise what it means when not.
+
+    What is unknown means "not offered here" to a first query, and a service that failed once a query has `worked`.
+    """
     text = " ".join(str(error).split())
-    if _is_any(text, _TRANSPORT) or ("HTTP" in text and _BUSY.search(text)):
+    if _is_any(text, _TRANSPORT):
         return text[:500]
+    if "UNRESOLVED_ROUTINE" in text:
+        raise NotOfferedError("no ai_query: this Spark does not have the function") from error
     if "AI_FUNCTION_SESSION_PERMISSION_DENIED" in text:
         raise NotOfferedError(f"ai_query cannot use endpoint {endpoint}: {text[:200]}") from error
     if _is_any(text, _OUR_EXPRESSION):
@@ -61,14 +67,30 @@ def raised(error: PySparkException, endpoint: str) -> str:
             "a list of numbers for the column `text` (see model_setup.py)"
         ) from error
     if "REMOTE_FUNCTION_HTTP_FAILED_ERROR" in text:
-        _stop_if_everybodys(text, endpoint)
+        status = _status(text.partition("REMOTE_FUNCTION_HTTP_FAILED_ERROR")[2])
+        _stop_if_everybodys(status, text, endpoint)
+        if _may_pass(status):
+            return text[:500]
+    if worked:
+        raise EndpointUnavailableError(f"ai_query failed: {text[:300]}; run again to resume") from error
     raise NotOfferedError(f"ai_query does not run here: {text[:200]}") from error
 
 
-def _stop_if_everybodys(text: str, endpoint: str) -> None:
-    if _ABSENT.search(text):
+def _status(text: str) -> int | None:
+    found = _STATUS.search(text)
+    if found:
+        return int(found[1])
+    return next((status for words, status in _WORDS if words.search(text)), None)
+
+
+def _may_pass(status: int | None) -> bool:
+    return status is not None and (status == 429 or status >= 500)  # noqa: PLR2004
+
+
+def _stop_if_everybodys(status: int | None, text: str, endpoint: str) -> None:
+    if status == 404:  # noqa: PLR2004
         raise SettingsError(f"there is no serving endpoint {endpoint}: check --endpoint; ai_query says: {text[:200]}")
-    if _DENIED.search(text):
+    if status in {401, 403}:
         raise SettingsError(f"endpoint {endpoint} refuses you: ask for CAN QUERY on it; ai_query says: {text[:200]}")
 
 

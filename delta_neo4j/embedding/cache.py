@@ -40,6 +40,7 @@ class Vectors:
     version: int | None
     held: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    frozen: DataFrame | None = None  # the vectors themselves, where they were taken out of the cache already
 
 
 @dataclass(frozen=True)
@@ -57,27 +58,27 @@ class EmbeddingCache:
         parts = _among(keys, texts, count).groupBy("text_hash").agg(F.min("part").alias("part"))
         return texts.join(parts, "text_hash", "left")
 
-    def attach(self, rows: DataFrame, vectors: Vectors, *, few: bool) -> DataFrame:
-        """
-        Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`.
+    def attach(self, rows: DataFrame, vectors: Vectors) -> DataFrame:
+        """Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`; both are shuffled."""
+        return rows.join(self.of(vectors), "text_hash", "left")
 
-        With `few` distinct texts the vectors go to the rows, which stay where they are; with many both are
-        shuffled by text.
-        """
+    def of(self, vectors: Vectors) -> DataFrame:
+        """Give `text_hash`, `vector` and `tokens` of the texts that the cache holds, each once."""
+        if vectors.frozen is not None:
+            return vectors.frozen
         columns = [_hex("text_hash"), "embedding", "tokens"]
-        spark = rows.sparkSession
+        spark = vectors.wanted.sparkSession
         old = self._rows(spark, vectors.version).where(F.col("part").isin(*vectors.held))
         new = self._rows(spark).where(F.col("part").isin(*vectors.added))
         found = [part.select(*columns) for part, names in ((old, vectors.held), (new, vectors.added)) if names]
         if not found:
-            return rows.withColumns({"vector": F.lit(None).cast("binary"), "tokens": F.lit(None).cast("int")})
+            return spark.createDataFrame([], "text_hash STRING, vector BINARY, tokens INT")
         held = found[0] if len(found) == 1 else found[0].unionByName(found[1])
-        one_each = (
+        return (
             _among(held, vectors.wanted, vectors.count)
             .groupBy("text_hash")
             .agg(F.first("embedding").alias("vector"), F.first("tokens").alias("tokens"))
         )
-        return rows.join(F.broadcast(one_each) if few else one_each, "text_hash", "left")
 
     def version(self, spark: SparkSession) -> int | None:
         """Give the cache's newest version, None while there is no cache."""

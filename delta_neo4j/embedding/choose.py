@@ -41,7 +41,8 @@ def first_usable(
     """
     Give the first strategy that `usable` takes without `NotOfferedError`, and why it is that one.
 
-    `auto` asks `ai_query` (where there is a session), then REST, then in process; a named strategy is the only one.
+    `auto` asks `ai_query` (where there is a session and no address was given), then REST, then in process; a named
+    strategy is the only one.
     """
     passed_over: dict[str, None] = {}
     for make in _makers(settings, workers, spark):
@@ -58,7 +59,7 @@ def first_usable(
 def _makers(settings: EmbeddingSettings, workers: int, spark: SparkSession | None) -> Iterator[Callable[[], Offer]]:
     told = settings.embedder
     if spark is not None and told in {"auto", "ai_query"}:
-        yield from (lambda form=form: _ai_query(settings, spark, form) for form in _forms(settings.endpoint))
+        yield from (lambda form=form: _ai_query(settings, form) for form in _forms(settings.endpoint))
     # One text of a search needs no query: REST asks the same endpoint.
     if told in {"auto", "rest"} or (told == "ai_query" and spark is None):
         yield lambda: _rest(settings)
@@ -72,14 +73,14 @@ def _forms(endpoint: str) -> tuple[str, str]:
     return ("string", "struct") if own else ("struct", "string")
 
 
-def _ai_query(settings: EmbeddingSettings, spark: SparkSession, form: str) -> Offer:
+def _ai_query(settings: EmbeddingSettings, form: str) -> Offer:
     from delta_neo4j.embedding.ai_query import AiQueryEmbedder
 
     version = re.match(r"(\d+)\.(\d+)", settings.runtime or "")
     if version and (int(version[1]), int(version[2])) < _AI_QUERY_SINCE:
         raise NotOfferedError(f"no ai_query: this is Databricks Runtime {settings.runtime}, it needs 15.4")
-    if not spark.catalog.functionExists("ai_query"):
-        raise NotOfferedError("no ai_query: this Spark does not have the function")
+    if settings.embedder == "auto" and settings.url:
+        raise NotOfferedError("no ai_query: EMBEDDING_URL names an endpoint by its address")
     embedder: AiQueryEmbedder = AiQueryEmbedder(settings.endpoint, form, settings.wait_seconds)  # type: ignore[arg-type]
     return embedder, f"ai_query on endpoint {settings.endpoint}"
 

@@ -44,23 +44,26 @@ def compact(spark: SparkSession, state: State, settled_seconds: float = SETTLED_
     rows = state.read(spark, TABLE, version)
     settled = rows.where(F.col("part") < f"{int((time.time() - settled_seconds) * 1000):013d}")
     models = sorted(row["model_id"] for row in settled.select("model_id").distinct().collect())
-    return [_compact(state, settled.where(F.col("model_id") == model), model) for model in models]
+    return [_compact(state, settled.where(F.col("model_id") == model), model, version) for model in models]
 
 
-def _compact(state: State, rows: DataFrame, model_id: str) -> Compacted:
+def _compact(state: State, rows: DataFrame, model_id: str, version: int) -> Compacted:
     keepers = rows.groupBy("text_hash").agg(F.min("part").alias("part"))
     held = {row["part"]: row["count"] for row in rows.groupBy("part").count().collect()}
     kept = {row["part"]: row["count"] for row in keepers.groupBy("part").count().collect()}
-    after = 0
-    for group in _groups(held, kept):
-        after += 1 if sum(kept.get(part, 0) for part in group) else 0
-        if len(group) == 1 and kept.get(group[0]) == held[group[0]]:
-            continue
-        # A twin is dropped only where its keeper stands in an earlier part, so a stop between two groups loses nothing.
-        mine = rows.where(F.col("part").isin(*group)).join(keepers, ["text_hash", "part"], "left_semi")
-        once = mine.dropDuplicates(["text_hash"]).withColumn("part", F.lit(group[0])).select(*rows.columns)
-        names = ", ".join(f"'{part}'" for part in group)
-        state.replace(once.coalesce(1), TABLE, f"model_id = '{model_id}' AND part IN ({names})")
+    groups = list(_groups(held, kept))
+    # Parts that stay as they are: alone in their group, and without a twin of an earlier part.
+    moving = {part: group[0] for group in groups for part in group if len(group) > 1 or kept.get(part) != held[part]}
+    if moving:
+        heads = rows.sparkSession.createDataFrame(list(moving.items()), "part STRING, head STRING")
+        mine = rows.join(F.broadcast(heads), "part").join(keepers, ["text_hash", "part"], "left_semi")
+        # Two of a text in one part have one keeper between them.
+        once = mine.withColumn("part", F.col("head")).dropDuplicates(["text_hash"]).select(*rows.columns)
+        names = ", ".join(f"'{part}'" for part in sorted(moving))
+        # By version, so that of two compactions at once the one that looked earlier is dropped.
+        application = (f"compaction of {model_id}", version)
+        state.replace(once.repartition("part"), TABLE, f"model_id = '{model_id}' AND part IN ({names})", application)
+    after = sum(1 for group in groups if any(kept.get(part) for part in group))
     return Compacted(model_id, len(held), after, sum(held.values()) - sum(kept.values()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -39,6 +39,13 @@ class Filled:
     vectors: Vectors
 
 
+@dataclass
+class Calling:
+    """How long the model was waited for, in seconds."""
+
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class TextEmbedding:
     """Fills the cache for the texts of one table; `path` is a folder that it may overwrite."""
@@ -49,6 +56,7 @@ class TextEmbedding:
     dimension: int
     path: str
     hook: Callable[[str, Any], Any]
+    calling: Calling = field(default_factory=Calling)
 
     def fill(self, texts: DataFrame, allowance: budget.Allowance, tally: dict[str, int]) -> Filled:
         """
@@ -67,12 +75,12 @@ class TextEmbedding:
         tally |= {"texts": hits + missing, "cache_hits": hits}
         log.info("texts.found", extra={"table": self.table, "texts": hits + missing, "cache_hits": hits})
         faults: dict[str, str] = {}
-        flush = _Flush(self, spark)
+        added: list[str] = []
         if missing:
             lacking = self.hook("embed", found.where(F.col("part").isNull()))
+            flush = _Flush(self, spark, added)
             faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
-        vectors = Vectors(found, hits + missing, version, tuple(sorted(counts)), tuple(flush.parts))
-        return Filled(faults, vectors)
+        return Filled(faults, Vectors(found, hits + missing, version, tuple(sorted(counts)), tuple(added)))
 
     def _found(self, texts: DataFrame) -> tuple[DataFrame, int | None]:
         """Freeze the distinct texts with the part that holds each: looked up once, whoever writes meanwhile."""
@@ -90,6 +98,7 @@ class TextEmbedding:
     ) -> dict[str, str]:
         calls, faults = Calls(), {}
         answers = self.embedder.embed(flush.spark, allowance.ration(texts), calls)
+        began = time.monotonic()
         try:
             for answer in checked(answers, self.dimension):
                 if answer.fault is not None:
@@ -100,11 +109,13 @@ class TextEmbedding:
                 tally["texts_embedded"] += 1
         finally:
             tally["calls"], tally["retries"] = calls.calls, calls.retries
+            self.calling.seconds += time.monotonic() - began
             flush.now()  # whatever stops the run: what was answered is paid for
         limit = allowance.reached()
         answered = sum(tally[term] for term in ("cache_hits", "texts_embedded", "texts_faulted"))
         if limit is not None and answered < tally["texts"]:
-            raise budget.stop(limit)
+            # The equation holds for what was looked at; the rest waits for the next run.
+            raise budget.stop(limit, {**tally, "texts": answered})
         return faults
 
 
@@ -129,9 +140,8 @@ def _hash(value: str) -> str:
 class _Flush:
     """Holds answers until there are enough, or enough time has passed, to append them."""
 
-    def __init__(self, work: TextEmbedding, spark: SparkSession) -> None:
-        self._work, self.spark = work, spark
-        self.parts: list[str] = []
+    def __init__(self, work: TextEmbedding, spark: SparkSession, parts: list[str]) -> None:
+        self._work, self.spark, self.parts = work, spark, parts
         self._held: list[tuple[bytes, bytes, int | None]] = []
         self._since = 0.0
         self._counter: TokenCounter | None = token_counter(work.dimension)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-DIMENSION, MAX_TOKENS = 384, 256  # of MiniLM, counting the two that frame a text; what is longer is cut by the model
+from delta_neo4j.model.weights import DIMENSION, MAX_TOKENS
+
 # A character makes one token at most, or three when it is a Hangul syllable that normalisation takes apart.
 SURELY_SHORT = (MAX_TOKENS - 2) // 3
 

@@ -99,7 +99,7 @@ def test_a_fault_of_every_row_stops_the_run(spark, log, message, error):
 def test_auto_takes_ai_query_where_it_answers(spark, log):
     """The probe is the production expression; the reason says which way was taken."""
     stand_in.register(spark, log)
-    settings = EmbeddingSettings(url="http://localhost:1/invocations", runtime="17.3")
+    settings = EmbeddingSettings(runtime="17.3")
     embedder, reason = choose.first_usable(settings, 1, spark, lambda e: probe(e, spark, DIMENSION))
     assert embedder.strategy == "ai_query"
     assert "ai_query on endpoint minilm-embedder" in reason
@@ -112,14 +112,22 @@ def test_auto_tries_the_other_form_of_request(spark, log):
     assert (embedder.strategy, embedder.request) == ("ai_query", "string")
 
 
-@pytest.mark.parametrize(("runtime", "words"), [("14.3", "14.3, it needs 15.4"), (None, "does not have the function")])
-def test_auto_falls_back_to_rest_and_says_why(spark, log, runtime, words):
-    """An old runtime is not asked; a Spark without the function is passed over."""
-    if runtime:
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"runtime": "14.3"}, "14.3, it needs 15.4"),
+        ({"url": "http://localhost:1/invocations"}, "EMBEDDING_URL names an endpoint"),
+        ({}, "does not have the function"),
+    ],
+)
+def test_auto_passes_ai_query_over_and_says_why(spark, log, settings, words):
+    """An old runtime and a user who gave an address are not asked; a Spark without the function says so."""
+    if settings:
         stand_in.register(spark, log)
-    settings = EmbeddingSettings(url="http://localhost:1/invocations", runtime=runtime)
-    embedder, reason = choose.first_usable(settings, 1, spark, lambda _: None)
-    assert embedder.strategy == "rest"
+    embedder, reason = choose.first_usable(
+        EmbeddingSettings(**settings), 1, spark, lambda e: probe(e, spark, DIMENSION) if e.strategy == "ai_query" else 0
+    )
+    assert embedder.strategy in {"rest", "in_process"}
     assert words in reason
     assert not log.exists()
 
@@ -127,7 +135,7 @@ def test_auto_falls_back_to_rest_and_says_why(spark, log, runtime, words):
 def test_ai_query_alone_says_why_it_cannot(spark):
     """Asked for by name, nothing else is tried."""
     with pytest.raises(SettingsError, match="no way to embed: no ai_query"):
-        choose.first_usable(EmbeddingSettings(embedder="ai_query"), 1, spark, lambda _: None)
+        choose.first_usable(EmbeddingSettings(embedder="ai_query"), 1, spark, lambda e: probe(e, spark, DIMENSION))
 
 
 def test_a_function_without_fail_on_error_is_not_offered(spark):

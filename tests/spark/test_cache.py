@@ -47,7 +47,7 @@ def _attached(spark, cache, numbers):
     found = cache.look_up(texts, len(numbers), version).collect()
     parts = tuple(sorted({row["part"] for row in found if row["part"]}))
     vectors = Vectors(texts, len(numbers), version, parts)
-    return {row["text_hash"]: row["vector"] for row in cache.attach(texts, vectors, few=True).collect()}
+    return {row["text_hash"]: row["vector"] for row in cache.attach(texts, vectors).collect()}
 
 
 def _read_by_spark(spark):
@@ -128,7 +128,7 @@ def test_a_reader_that_looked_up_before_a_compaction_still_finds_its_vectors(spa
     texts, version = _wanted(spark, range(20)), cache.version(spark)
     parts = tuple(sorted({row["part"] for row in cache.look_up(texts, 20, version).collect()}))
     compact(spark, cache.state, settled_seconds=0)
-    found = cache.attach(texts, Vectors(texts, 20, version, parts), few=True).collect()
+    found = cache.attach(texts, Vectors(texts, 20, version, parts)).collect()
     assert {row["text_hash"]: row["vector"] for row in found} == {_hash(n).hex(): _vector(n) for n in range(20)}
 
 
