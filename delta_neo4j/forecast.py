@@ -172,7 +172,9 @@ def _count_tokens(lacking: DataFrame, dimension: int, found: Forecast) -> None:
 
 
 def _estimate(history: History, settings: StreamSettings, rate: float | None, found: Forecast) -> None:
-    embed_rate, write_rate, fixed = history.embed_rate(rate), history.write_rate(), history.fixed_seconds()
+    vectors_a_row = found.texts / max(1, found.rows_pending)
+    embed_rate, write_rate = history.embed_rate(rate), history.write_rate(vectors_a_row)
+    fixed = history.fixed_seconds()
     found.assumptions |= {"embedding rate": embed_rate.why, "writing rate": write_rate.why, "fixed time": fixed.why}
     embed = found.texts_to_embed / embed_rate.value
     seconds = fixed.value + embed + found.rows_pending / write_rate.value

@@ -109,7 +109,9 @@ class GraphWriter:
             end_width=len(relationship.end_key),
         )
         hub = [F.coalesce(F.col(f"t{i}").cast("string"), F.col("k0").cast("string")) for i in range(work.end_width)]
-        return self._run(shaped.repartition(step.write_partitions, *hub), work)
+        # A hub's rows together: its record is locked and its chain walked once a transaction.
+        dealt = shaped.repartition(step.write_partitions, *hub).sortWithinPartitions(*hub)
+        return self._run(dealt, work)
 
     def _run(self, rows: DataFrame, work: NodePass | RelationshipPass) -> Written:
         written = gather(rows.mapInArrow(work, OUTPUT).collect())

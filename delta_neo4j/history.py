@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RECENT = 20  # micro-batches, runs
 ENOUGH_TEXTS, ENOUGH_ROWS = 1_000, 10_000  # below, fixed costs drown the rate
 WRITE_ROWS_PER_SECOND = 3_500  # two writers and Neo4j on the same two cores (docs/benchmarks.md)
+INDEX_SECONDS = 0.000_25  # more where a row's vector is no other row's: the index is what it costs
 CONCURRENCY_GAIN = 1.2  # requests side by side against the one that was timed: 1.07 (torch) to 1.33 (OpenVINO)
 FIXED_SECONDS = 17.0  # a local Spark starting, preflight, the summary
 EMBED_TEXTS_PER_SECOND = 400  # a Small endpoint on CPU
@@ -52,15 +53,16 @@ class History:
         why = f"{EMBED_TEXTS_PER_SECOND} texts/s, an assumption: one call says nothing of this endpoint's rate"
         return Rate(EMBED_TEXTS_PER_SECOND, UNKNOWN, why)
 
-    def write_rate(self) -> Rate:
-        """Give rows a second of everything but embedding."""
+    def write_rate(self, vectors_a_row: float) -> Rate:
+        """Give rows a second of everything but embedding, for rows with so many vectors of their own."""
         rows = seconds = 0.0
         for row in self._batches():
             rows += row["rows_read"]
             seconds += sum(value for stage, value in json.loads(row["seconds"]).items() if stage != "embed")
         if rows >= ENOUGH_ROWS and seconds:
             return Rate(rows / seconds, SEEN, f"{rows / seconds:,.0f} rows/s, as in earlier micro-batches")
-        return Rate(WRITE_ROWS_PER_SECOND, ASSUMED, f"{WRITE_ROWS_PER_SECOND:,} rows/s, as on two cores")
+        rate = 1 / (1 / WRITE_ROWS_PER_SECOND + vectors_a_row * INDEX_SECONDS)
+        return Rate(rate, ASSUMED, f"{rate:,.0f} rows/s, as on two cores")
 
     def fixed_seconds(self) -> Rate:
         """Give the seconds that a load takes whatever it loads."""

@@ -78,10 +78,10 @@ def _run(
         try:
             report.tables[-1].source_version = _stream(spark, settings, table, step, found.version)
         finally:
+            report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
             clear_scratch(step.staging_path)
             # From the ledger, failed or not: the only account that survives every way of running.
             report.tables[-1].batches, report.tables[-1].account = step.ledger.of_run(spark, report.run_id)
-            report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
         _reconcile(spark, table, step, report.tables[-1])
 
 

@@ -18,24 +18,13 @@ if TYPE_CHECKING:
     from delta_neo4j.state import State
 
 
-def identify(spark: SparkSession, state: State, name: str, probes: Vector) -> str:
+def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
     """
-    Give the id of the model whose probe vectors (probes × dimension) these are, minting it the first time.
+    Give the id of the model with these probe vectors (probes × dimension), None while the state knows none.
 
     A state holds vectors of one model: other probe vectors stop the run before the first row. The comparison
     is by cosine, because rounded digests flip with batching and CPU.
     """
-    found = known(spark, state, name, probes)
-    if found is not None:
-        return found
-    model_id = uuid.uuid4().hex[:12]
-    minted = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
-    state.append_rows(spark, "models", [minted])
-    return known(spark, state, name, probes) or model_id  # another run may have minted it a moment before
-
-
-def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
-    """Give the id of the model with these probe vectors, None while the state knows none; as `identify` otherwise."""
     models = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
     for row in models:
         held = np.array(json.loads(row["probes"]), dtype=np.float32)
@@ -50,3 +39,11 @@ def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str |
         f"{name} answers with another model than {models[0]['name']}, of which this state holds vectors "
         f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
     )
+
+
+def mint(spark: SparkSession, state: State, name: str, probes: Vector) -> str:
+    """Note a new model and give its id; of two runs at once both get the id of the first."""
+    model_id = uuid.uuid4().hex[:12]
+    minted = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
+    state.append_rows(spark, "models", [minted])
+    return known(spark, state, name, probes) or model_id

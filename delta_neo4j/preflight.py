@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
@@ -15,8 +16,10 @@ from delta_neo4j.server import server_version
 from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from delta_neo4j.embedding.base import Embedder
-    from delta_neo4j.plan import Graph, Table
+    from delta_neo4j.plan import Connection, Graph, Table
     from delta_neo4j.settings import LoadSettings, TextSettings
     from delta_neo4j.source import SourceVersion
     from delta_neo4j.state import State
@@ -40,16 +43,32 @@ def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: Stat
     choose.has_text(graph, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     version = server_version(connection)
-    ready = check_texts(spark, graph, settings, state)
+    with ThreadPoolExecutor(1) as beside:
+        made: list[Future[None]] = []
+        # The model may have to be noted, a Delta commit on a cold JVM: the indexes come online meanwhile.
+        ready = check_texts(
+            spark, graph, settings, state, then=lambda: made.append(beside.submit(_ensure, connection, graph))
+        )
+        made[0].result()
+    return replace(ready, server_version=version)
+
+
+def _ensure(connection: Connection, graph: Graph) -> None:
     with open_driver(connection) as driver:
         schema.ensure(driver, connection.database, graph)
-    return Ready(ready.sources, ready.embedder, ready.embedder_reason, ready.model_id, version)
 
 
-def check_texts(spark: SparkSession, graph: Graph, settings: TextSettings, state: State) -> Ready:
-    """Look for all that embedding needs: the tables, a strategy that works, and the model the state knows."""
+def check_texts(
+    spark: SparkSession, graph: Graph, settings: TextSettings, state: State, then: Callable[[], None] = lambda: None
+) -> Ready:
+    """
+    Look for all that embedding needs: the tables, a strategy that works, and the model the state knows.
+
+    `then` is called when all is found, before anything is written.
+    """
     sources = {table.name: check_source(spark, table) for table in graph.tables}
     if not choose.has_text(graph, settings.embedding):
+        then()
         return Ready(sources, None, "the mapping embeds no text", NO_MODEL)
     probes: list[Vector] = []
     dimension = text_dimension(graph)
@@ -59,7 +78,9 @@ def check_texts(spark: SparkSession, graph: Graph, settings: TextSettings, state
         spark,
         lambda candidate: probes.append(probe(candidate, spark, dimension)),
     )
-    model_id = models.identify(spark, state, embedder.model_name, probes[-1])
+    known = models.known(spark, state, embedder.model_name, probes[-1])
+    then()
+    model_id = known or models.mint(spark, state, embedder.model_name, probes[-1])
     return Ready(sources, embedder, reason, model_id)
 
 
