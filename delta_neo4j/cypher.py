@@ -85,6 +85,21 @@ RETURN outcome, count(*) AS rows, sum(row.w) AS without_text,
   sum(row.x) AS truncated, count(*) - count(row.x) AS length_unknown{edges}"""
 
 
+def keep_unchanged(table: Table) -> str:
+    """
+    Build the look-up of rows that the graph has whole, node and edges; it moves their version and nothing else.
+
+    Parameters: `$source`, `$rows` of {k0…, v, h, r: hash of the row's edges, i: row number}. Returns one record, the
+    row numbers found (same).
+    """
+    return f"""UNWIND $rows AS row
+MATCH (n:{quoted(table.labels[0])} {{{_matching(table.key, "k")}}})
+WHERE n._dn_hash = row.h AND n._dn_rel_hash = row.r
+  AND NOT (n._dn_version STARTS WITH $source AND n._dn_version > row.v)
+FOREACH (_ IN CASE WHEN n._dn_version = row.v THEN [] ELSE [1] END | SET n._dn_version = row.v)
+RETURN collect(row.i) AS same"""
+
+
 _TEMPORAL = {"date": "date", "datetime": "datetime", "local_datetime": "localdatetime"}
 
 
@@ -117,7 +132,7 @@ def merge_relationships(table: Table, position: int) -> str:
             "UNWIND $rows AS row",
             f"MATCH (n:{quoted(table.labels[0])} {{{_matching(table.key, 'k')}}})",
             "WHERE n._dn_version = row.v AND n._dn_hash = row.h",
-            _held_edges(relationship, settled=_may_settle(table)),
+            _held_edges(relationship, settled=may_settle(table)),
             _end_node(relationship),
             _outcome(relationship),
             "FOREACH (edge IN stale | DELETE edge)",
@@ -142,7 +157,8 @@ def _edge(relationship: Relationship, end: str, edge: str) -> str:
     return f"({end})-{kind}->(n)" if relationship.incoming else f"(n)-{kind}->({end})"
 
 
-def _may_settle(table: Table) -> bool:
+def may_settle(table: Table) -> bool:
+    """Tell whether a row's hash of edges says that its edges stand."""
     # A skipped or refused edge must be tried again when its end may have appeared since.
     return all(r.on_missing == "merge" for r in table.relationships)
 

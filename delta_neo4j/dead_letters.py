@@ -14,6 +14,8 @@ from delta_neo4j.source import raw_column
 from delta_neo4j.validation import FAULT, FAULT_CLASS, SPARK_TYPES, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import SparkSession
 
     from delta_neo4j.plan import Table
@@ -37,6 +39,20 @@ def gate(dead: int, rows_read: int) -> None:
         )
 
 
+def keyed(
+    table: Table, rows: DataFrame, keys: list[list[Any]], more: Sequence[tuple[str, ...]], columns: str
+) -> tuple[DataFrame, list[Column]]:
+    """Give a frame of keys that came back from the graph, with `more` STRING columns, and how to join it to `rows`."""
+    names = [f"key_{i}" for i in range(len(table.key))]
+    schema = ", ".join(f"{name} STRING" for name in [*names, *filter(None, columns.split(", "))])
+    data = [(*map(str, key), *beside) for key, beside in zip(keys, more, strict=True)]
+    same = [
+        typed(table, prop).eqNullSafe(F.expr(f"try_cast({name} AS {SPARK_TYPES[prop.type]})"))
+        for name, prop in zip(names, table.key, strict=True)
+    ]
+    return rows.sparkSession.createDataFrame(data, schema), same
+
+
 @dataclass(frozen=True)
 class DeadLetters:
     """The dead letters of one attempt at one micro-batch."""
@@ -57,15 +73,8 @@ class DeadLetters:
 
     def of_refused(self, rows: DataFrame, refusals: list[dict[str, Any]], stage: str) -> DataFrame:
         """Make letters of rows that Neo4j refused, finding each again in `rows` by its key."""
-        width = len(self.table.key)
-        keys = [f"refused_{i}" for i in range(width)]
-        data = [(*map(str, r["key"]), r["reason_class"], r["reason"]) for r in refusals]
-        schema = ", ".join(f"{name} STRING" for name in [*keys, "refused_class", "refused_reason"])
-        found = rows.sparkSession.createDataFrame(data, schema)
-        same = [
-            typed(self.table, prop).eqNullSafe(F.expr(f"try_cast({name} AS {SPARK_TYPES[prop.type]})"))
-            for name, prop in zip(keys, self.table.key, strict=True)
-        ]
+        reasons = [(r["reason_class"], r["reason"]) for r in refusals]
+        found, same = keyed(self.table, rows, [r["key"] for r in refusals], reasons, "refused_class, refused_reason")
         joined = found.join(rows, on=same, how="left")
         return self._letters(joined, stage, F.col("refused_class"), F.col("refused_reason"))
 

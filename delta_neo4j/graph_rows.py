@@ -10,17 +10,10 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j import cypher, staging
 from delta_neo4j.model.weights import MAX_TOKENS
+from delta_neo4j.passes import NODE_ROWS, RELATIONSHIP_ROWS, LookUpPass, NodePass, RelationshipPass
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, typed
-from delta_neo4j.writer import (
-    NODE_ROWS,
-    OUTPUT,
-    RELATIONSHIP_ROWS,
-    NodePass,
-    RelationshipPass,
-    Written,
-    gather,
-)
+from delta_neo4j.writer import OUTPUT, Pass, Written, gather
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
@@ -59,6 +52,32 @@ class GraphWriter:
         joined = rows.join(F.broadcast(found), "text_hash", "left")
         sound = joined.where(F.col("embedding_fault").isNull()).drop("embedding_fault")
         return sound, joined.where(F.col("embedding_fault").isNotNull())
+
+    def look_up(self, rows: DataFrame) -> Written:
+        """Find the rows that the graph has whole, by their hashes alone: no vector is read, no property sent."""
+        step, table = self.step, self.step.table
+        rows, cut = step.hook("look_up", rows), F.lit(0)
+        if self.vectors is not None:
+            # Texts that the model cuts are few; the others have 0.
+            beyond = F.col("tokens").isNull() | (F.col("tokens") > MAX_TOKENS)
+            cut_texts = (
+                step.cache.of(self.vectors).where(beyond).select("text_hash", "tokens", F.lit(1).alias("beyond"))
+            )
+            rows = rows.join(F.broadcast(cut_texts), "text_hash", "left")
+            cut = F.when(F.col("beyond").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
+        _, without, _ = self._vector_columns(in_tasks=True)
+        columns = [*self._identity(), F.col("rel_hash").alias("r"), *self._flags(without, cut)]
+        work = LookUpPass(
+            connection=step.connection,
+            statement=cypher.keep_unchanged(table),
+            parameters={"source": f"{step.source_token}:"},
+            metadata=self._metadata("look-up"),
+            key_width=len(table.key),
+            batch_rows=min(RELATIONSHIP_ROWS, step.batch_size),
+            refusals_allowed=self.refusals_allowed,
+            edges=len(table.relationships),
+        )
+        return self._run(rows.select(*columns).coalesce(step.write_partitions), work)
 
     def nodes(self, rows: DataFrame) -> Written:
         """Upsert the rows' nodes; a key has one winner, so no two writers meet on one however rows are dealt."""
@@ -113,7 +132,7 @@ class GraphWriter:
         dealt = shaped.repartition(step.write_partitions, *hub).sortWithinPartitions(*hub)
         return self._run(dealt, work)
 
-    def _run(self, rows: DataFrame, work: NodePass | RelationshipPass) -> Written:
+    def _run(self, rows: DataFrame, work: Pass) -> Written:
         written = gather(rows.mapInArrow(work, OUTPUT).collect())
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
@@ -124,8 +143,12 @@ class GraphWriter:
         columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
         columns += [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(cypher.is_temporal, table.properties))]
         vector, without, cut = self._vector_columns(in_tasks=in_tasks)
-        edges = [_flag(_whole(_ends(self.step, r))).alias(f"e{i}") for i, r in enumerate(table.relationships)]
-        return rows.select(*self._identity(), *columns, *vector, without.alias("w"), cut.alias("x"), *edges)
+        return rows.select(*self._identity(), *columns, *vector, *self._flags(without, cut))
+
+    def _flags(self, without: Column, cut: Column) -> list[Column]:
+        ends = [_ends(self.step, relationship) for relationship in self.step.table.relationships]
+        edges = [_flag(_whole(parts)).alias(f"e{i}") for i, parts in enumerate(ends)]
+        return [without.alias("w"), cut.alias("x"), *edges]
 
     def _vector_columns(self, *, in_tasks: bool) -> tuple[list[Column], Column, Column]:
         """Give the columns that bring the vector, and whether a row has none, and whether its text is cut."""

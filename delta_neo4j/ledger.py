@@ -102,6 +102,11 @@ class Ledger:
         texts = sum(terms["texts_embedded"] + terms["texts_faulted"] for terms, _ in recorded)
         return texts, sum(seconds.get("embed", 0.0) for _, seconds in recorded)
 
+    def read_before(self, spark: SparkSession) -> bool:
+        """Tell whether an earlier load has read the table."""
+        others = (F.col("table_name") == self.table_name) & (F.col("load_id") != self.load_id)
+        return bool(self.state.read(spark, "ledger").where(others).limit(1).collect())
+
     def standing(self, spark: SparkSession) -> tuple[int, int]:
         """Give (highest batch id recorded or -1, rows read in the load's whole life); batch ids have no gaps."""
         rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)

@@ -103,7 +103,8 @@ def make_step(
     )
     step = _step(settings, table, ready, load_, run_id=run_id, budget=budget, hook=hook)
     last_recorded, rows_recorded = step.ledger.standing(spark)
-    return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded)
+    read_before = step.ledger.read_before(spark)
+    return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded, read_before=read_before)
 
 
 def _step(

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import ranking, staging
+from delta_neo4j import cypher, ranking, staging
 from delta_neo4j.budget import UNLIMITED, Allowance, Budget
-from delta_neo4j.dead_letters import DeadLetters, allowed, gate
+from delta_neo4j.dead_letters import DeadLetters, allowed, gate, keyed
 from delta_neo4j.embedding.texts import Filled, TextEmbedding
 from delta_neo4j.errors import BalanceError, travelling
 from delta_neo4j.graph_rows import FEW_TEXTS, GraphWriter, by_slice
@@ -62,6 +62,7 @@ class LoadStep:
     batch_size: int
     last_recorded: int = -1  # batch id, and the rows of all batches up to it
     rows_recorded: int = 0
+    read_before: bool = False  # an earlier load of the state has read this table, so its rows may be in the graph
     budget: Budget = UNLIMITED
     hook: Callable[[str, Any], Any] = no_hook
 
@@ -183,6 +184,7 @@ class _Batch:
             count = faulted.count()
             if count:
                 self._add_letters(self.letters.of_faulted(faulted), count)
+        rows = self._leave_unchanged(writer, rows)
         with self._timed("write"):
             written = writer.nodes(rows)
         for outcome in ("written", "unchanged", "superseded"):
@@ -196,6 +198,24 @@ class _Batch:
         for position, relationship in enumerate(step.table.relationships):
             account.edges(relationship.type)["expected"] += written.counts[f"expected.{position}"]
             refused += self._relate(writer, rows, position, held=held, stamp=not refused)
+
+    def _leave_unchanged(self, writer: GraphWriter, rows: DataFrame) -> DataFrame:
+        """Count the rows that the graph has whole and give the others; only where most can be expected to be there."""
+        step, account = self.step, self.account
+        if not (step.read_before and cypher.may_settle(step.table)) or account.embedding["texts_embedded"]:
+            return rows
+        with self._timed("write"):
+            found = writer.look_up(rows)
+        account.outcomes["unchanged"] += found.counts["unchanged"]
+        account.without_text += found.counts["without_text"]
+        account.add_truncated(None if found.counts["length_unknown"] else found.counts["truncated"])
+        for position, relationship in enumerate(step.table.relationships):
+            for term in ("expected", "unchanged"):
+                account.edges(relationship.type)[term] += found.counts[f"expected.{position}"]
+        self._add_effort(found.counts)
+        keys = found.remaining
+        remaining, same = keyed(step.table, rows, keys, [()] * len(keys), "")
+        return rows.join(F.broadcast(remaining), same, "left_semi")
 
     def _relate(self, writer: GraphWriter, rows: DataFrame, position: int, *, held: int, stamp: bool) -> int:
         """Take one relationship pass over the rows that the graph holds; give the number of edges refused."""

@@ -12,11 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from delta_neo4j.errors import BalanceError, DeadLetterGateError, GraphUnavailableError, travelling
-from delta_neo4j.rows import Rows, epochs, values, vectors
+from delta_neo4j.errors import DeadLetterGateError, GraphUnavailableError, travelling
+from delta_neo4j.rows import Rows
 from delta_neo4j.transactions import RefusedError, TooLargeError, Writer, open_driver
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.plan import Connection
 
-OUTPUT = "kind STRING, payload STRING"  # one `count` row a task; a `refused` row for each row not taken
-NODE_ROWS, RELATIONSHIP_ROWS = 1_000, 2_000  # a transaction; more is slower (measured)
+OUTPUT = "kind STRING, payload STRING"  # one `count` row a task, a row for each key refused or remaining
 TRANSACTION_BYTES = 8_000_000
 
 
@@ -47,7 +45,7 @@ class Pass:
         with travelling(), open_driver(self.connection) as driver:
             bookmarks = _bookmarks(self.bookmarks)
             with driver.session(database=self.connection.database, bookmarks=bookmarks) as session:
-                task = _Task(self, Writer(session, self.metadata, self.connection.retry_seconds))
+                task = Task(self, Writer(session, self.metadata, self.connection.retry_seconds))
                 for batch in batches:
                     task.write_batch(batch)
                 task.counts["tasks"] += 1
@@ -58,132 +56,31 @@ class Pass:
         """Convert a slice to statement parameters."""
         raise NotImplementedError
 
-    def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:
+    def tally(self, rows: Rows, records: list[dict[str, Any]], task: Task) -> None:
         """Count what a committed transaction says it did."""
         raise NotImplementedError
 
-    def refused(self, task: _Task) -> None:
+    def refused(self, task: Task) -> None:
         """Count a row that the graph did not take."""
 
 
-@dataclass(frozen=True)
-class NodePass(Pass):
-    """Upserts nodes; columns k0…, p0…, d0…, vector, v, h, w, x, e0… (as `cypher.upsert_nodes` wants them)."""
-
-    names: tuple[str, ...] = ()
-    temporals: int = 0
-    vector_name: str | None = None
-    texts: dict[str, tuple[bytes, int | None]] | None = None  # by hash: vector and tokens, where rows carry only that
-    max_tokens: int = 0
-    edges: int = 0
-
-    def rows(self, batch: pa.RecordBatch) -> Rows:
-        """Build {k0…, p, v, h, w, x, e0…, s0…, n0…} for each row."""
-        properties = [values(batch.column(f"p{i}")) for i in range(len(self.names))]
-        names, cut = self.names, None
-        if self.vector_name:
-            names = (*names, self.vector_name)
-            found, cut = self._vectors(batch)
-            properties.append(found)
-        fixed = [f"k{i}" for i in range(self.key_width)] + ["v", "h", "w"]
-        fixed += [f"e{i}" for i in range(self.edges)]
-        columns = [values(batch.column(name)) for name in fixed]
-        fixed.append("x")
-        columns.append(values(batch.column("x")) if cut is None else cut)
-        for i in range(self.temporals):
-            fixed += [f"s{i}", f"n{i}"]
-            columns += epochs(batch.column(f"d{i}"))
-        maps = (
-            [dict(zip(names, row, strict=True)) for row in zip(*properties, strict=True)]
-            if names
-            else [{}] * len(batch)
-        )
-        return Rows(
-            {**dict(zip(fixed, row, strict=True)), "p": bag}
-            for row, bag in zip(zip(*columns, strict=True), maps, strict=True)
-        )
-
-    def _vectors(self, batch: pa.RecordBatch) -> tuple[list[list[float] | None], list[int | None] | None]:
-        """Give each row's vector and, where the texts came with the function, whether its text is cut."""
-        if self.texts is None:
-            found = vectors(batch.column("vector"))
-            _check_vectors(found, batch.column("has_vector").to_pylist())
-            return found, None
-        hashes = values(batch.column("text_hash"))
-        packed = {text: self.texts[text] for text in set(hashes) if text in self.texts}
-        lists = {text: np.frombuffer(vector, dtype="<f4").tolist() for text, (vector, _) in packed.items()}
-        found = [lists.get(text) for text in hashes]
-        _check_vectors(found, [text is not None for text in hashes])
-        cut = {text: None if tokens is None else int(tokens > self.max_tokens) for text, (_, tokens) in packed.items()}
-        return found, [0 if text is None else cut[text] for text in hashes]
-
-    def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:  # noqa: ARG002
-        """Count outcomes; edges are expected of rows that the graph now holds."""
-        for record in records:
-            task.counts[record["outcome"]] += record["rows"]
-            if record["outcome"] == "superseded":
-                continue
-            for i in range(self.edges):
-                task.counts[f"expected.{i}"] += record[f"e{i}"]
-            for name in ("without_text", "truncated", "length_unknown"):
-                task.counts[name] += record[name]
-
-    def refused(self, task: _Task) -> None:
-        """Count the row: a node that is refused makes it a dead letter."""
-        task.counts["dead_lettered"] += 1
-
-
-def _check_vectors(found: list[list[float] | None], wanted: list[bool]) -> None:
-    lost = sum(1 for vector, has in zip(found, wanted, strict=True) if (vector is not None) != has)
-    if lost:
-        raise BalanceError(f"{lost} rows of one transaction have a text but no vector, or the reverse: texts were lost")
-
-
-@dataclass(frozen=True)
-class RelationshipPass(Pass):
-    """Merges one relationship type; columns k0…, t0…, v, h, r."""
-
-    end_width: int = 1
-
-    def rows(self, batch: pa.RecordBatch) -> Rows:
-        """Build {k0…, t0…, v, h, r, i} for each row."""
-        names = [f"k{i}" for i in range(self.key_width)] + [f"t{i}" for i in range(self.end_width)] + ["v", "h", "r"]
-        columns = [values(batch.column(name)) for name in names]
-        return Rows({**dict(zip(names, row, strict=True)), "i": i} for i, row in enumerate(zip(*columns, strict=True)))
-
-    def tally(self, rows: Rows, records: list[dict[str, Any]], task: _Task) -> None:
-        """Count outcomes; a missing end is a dead letter of its edge alone."""
-        for record in records:
-            for name in ("written", "unchanged", "skipped", "none", "removed"):
-                task.counts[name] += record[name]
-            missing = set(record["missing"])
-            for row in rows:
-                if row["i"] in missing:
-                    task.refuse(row, RefusedError("end_missing", f"no node has the key {_end(row)}"))
-
-    def refused(self, task: _Task) -> None:
-        """Count the edge; its row stays written."""
-        task.counts["dead_lettered"] += 1
-
-
-def _end(row: dict[str, Any]) -> str:
-    return ", ".join(repr(value) for name, value in row.items() if name.startswith("t"))
-
-
 @dataclass
-class _Task:
+class Task:
     """The state of one task: its counts, the rows refused, and the transaction size that still fits."""
 
     work: Pass
     writer: Writer
     counts: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
+    remaining: list[list[Any]] = field(default_factory=list)
     largest: int = 0
 
     def __post_init__(self) -> None:
+        """Start with the size that is fastest."""
         self.largest = self.work.batch_rows
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Write a record batch, a transaction at a time."""
         # A converted vector takes about three times its float32 bytes; bytes decide, the row count caps.
         each = max(1, batch.nbytes // max(1, batch.num_rows))
         at = 0
@@ -215,6 +112,7 @@ class _Task:
         self.write(Rows(rows[middle:]))
 
     def refuse(self, row: dict[str, Any], error: RefusedError) -> None:
+        """Keep a row that was not taken; raise `DeadLetterGateError` when they are too many."""
         key = [row[f"k{i}"] for i in range(self.work.key_width)]
         self.work.refused(self)
         self.refusals.append({"key": key, "reason_class": error.reason_class, "reason": error.reason[:1_000]})
@@ -225,11 +123,13 @@ class _Task:
             )
 
     def result(self, bookmarks: list[str]) -> pa.RecordBatch:
+        """Give what the task returns to Spark."""
         effort = self.writer.effort
         counts = {**self.counts, **vars(effort)}
         lines = [
             ("count", {"counts": counts, "bookmarks": bookmarks}),
             *(("refused", refusal) for refusal in self.refusals),
+            *(("remaining", key) for key in self.remaining),
         ]
         return pa.RecordBatch.from_arrays(
             [
@@ -247,6 +147,7 @@ class Written:
     counts: Counter[str]
     refusals: list[dict[str, Any]]
     bookmarks: tuple[str, ...]
+    remaining: list[list[Any]] = field(default_factory=list)  # keys that a look-up did not find as they should be
 
 
 def gather(lines: Iterable[Any]) -> Written:
@@ -254,14 +155,15 @@ def gather(lines: Iterable[Any]) -> Written:
     counts: Counter[str] = Counter()
     refusals: list[dict[str, Any]] = []
     bookmarks: list[str] = []
+    remaining: list[list[Any]] = []
     for line in lines:
         payload = json.loads(line["payload"])
         if line["kind"] == "count":
             counts.update(payload["counts"])
             bookmarks += payload["bookmarks"]
         else:
-            refusals.append(payload)
-    return Written(counts, refusals, tuple(bookmarks))
+            (refusals if line["kind"] == "refused" else remaining).append(payload)
+    return Written(counts, refusals, tuple(bookmarks), remaining)
 
 
 def _bookmarks(raw: tuple[str, ...]) -> Any:

@@ -77,6 +77,37 @@ def test_a_fresh_checkpoint_rewrites_nothing_that_is_there(spark, lts_graph, loa
     assert dump(lts_graph.driver) == before
 
 
+def test_a_fresh_checkpoint_finds_the_rows_that_differ_among_those_that_do_not(spark, lts_graph, loads, endpoint):
+    """Re-read rows cost a look-up; a changed text, a changed end and a lost node are written, and nothing else."""
+    runs = loads(lts_graph)
+    rows = [removal(n) for n in range(20)]
+    write(spark, runs.source, rows)
+    runs.succeed()
+    rows[3] = removal(3, RMV_REA_TX=rows[4]["RMV_REA_TX"])
+    rows[5] = removal(5, aircraft_id="A77")
+    write(spark, runs.source, rows, mode="overwrite")
+    lts_graph.query("MATCH (n:RemovalEvent {removal_id: 'RE000007'}) DETACH DELETE n")
+    summary = runs.succeed(reset_checkpoint=True)
+    outcomes = summary["totals"]["outcomes"]
+    assert (outcomes["unchanged"], outcomes["written"]) == (17, 3)
+    assert summary["totals"]["relationships"]["HAS_REMOVAL_EVENT"]["written"] == 2
+    assert summary["writer"]["transactions"] < 10
+    found = dump(lts_graph.driver)
+    lts_graph.empty()
+    runs.start_over()
+    runs.succeed()
+    assert dump(lts_graph.driver) == found
+
+
+def test_a_row_lost_in_the_look_up_fails_the_run(spark, lts_graph, loads):
+    """A row that is neither found nor written is missing in the sum."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(20)])
+    runs.succeed()
+    report = runs.run(lambda name, value: value.limit(19) if name == "look_up" else value, reset_checkpoint=True)
+    assert report.exit_code == 4, report.error
+
+
 def test_the_newest_version_of_a_key_wins_across_batches(spark, lts_graph, loads):
     """A later row of a key replaces the node's properties and moves its relationships; the old edge goes."""
     runs = loads(lts_graph)

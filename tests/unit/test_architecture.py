@@ -33,7 +33,8 @@ ALLOWED = {
     "cypher": {"identifiers"},
     "rows": set(),
     "transactions": {"errors"},
-    "writer": {"cypher", "errors", "rows", "transactions"},
+    "writer": {"errors", "rows", "transactions"},
+    "passes": {"errors", "rows", "transactions", "writer"},
     "ledger": {"errors"},
     "dead_letters": {"errors", "ranking", "source", "validation"},
     "model": set(),
@@ -69,9 +70,9 @@ ALLOWED = {
     "models": {"embedding.base", "errors"},
     "schema": {"cypher", "errors", "transactions"},
     "server": {"errors", "transactions"},
-    "graph_rows": {"cypher", "model.weights", "source", "staging", "validation", "writer"},
+    "graph_rows": {"cypher", "model.weights", "passes", "source", "staging", "validation", "writer"},
     "pipeline": {
-        "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging",
+        "budget", "cypher", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "ranking", "staging",
         "validation",
     },
     "preflight": {
