@@ -2,8 +2,9 @@
 The order of a micro-batch, in one place.
 
 Known to the ledger? done · rows read, counted · sound from unsound · winners from superseded · frozen · gate ·
-texts not in the cache embedded and flushed · nodes written · relationships written · dead letters gated and
-kept · ledger row. Between the steps stands a hook with the step's name: a value in, a value out.
+texts not in the cache embedded and flushed · rows that the graph has whole left alone · nodes written ·
+relationships written · dead letters gated and kept · ledger row. Between the steps stands a hook with the step's
+name: a value in, a value out.
 """
 
 from __future__ import annotations
