@@ -42,7 +42,7 @@ def _short(value: Any) -> str:
 
 
 class LiveProgress(logging.Handler):
-    """A progress bar over rows, with texts embedded, cache hits and dead letters beside it."""
+    """A progress bar over rows (of `embed`: texts), with texts embedded, cache hits and dead letters beside it."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -56,6 +56,7 @@ class LiveProgress(logging.Handler):
         self._began = time.monotonic()
         self._start_rows = 0
         self._beside: dict[str, int] = {}
+        self._texts = ""  # the table whose texts are embedded apart from a load
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -82,10 +83,17 @@ class LiveProgress(logging.Handler):
             case "batch.loaded":
                 self._done += known["rows"]
                 self._move(self._done)
+            case "texts.begun":
+                self._texts = known["table"]
             case "texts.found":
                 self._note("cache hits", known["cache_hits"])
+                if self._texts:  # `embed` counts texts where a load counts rows
+                    self._done = known["cache_hits"]
+                    self._bar.update(self._task, description=self._texts, total=known["texts"], completed=self._done)
             case "texts.embedded":
                 self._note("embedded", known["embedded"])
+                if self._texts:
+                    self._bar.update(self._task, completed=self._done + known["embedded"])
             case "endpoint.waiting":
                 self._bar.update(
                     self._task, beside=f"waiting for the endpoint ({known['reason']}, {known['seconds_left']} s left)"

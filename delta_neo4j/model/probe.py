@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from delta_neo4j.embedding.ai_query import AiQueryEmbedder
 from delta_neo4j.embedding.base import SAME_MODEL
 from delta_neo4j.model.weights import DIMENSION, ModelError
 from delta_neo4j.model.workspace import BusyError
@@ -63,14 +64,11 @@ def over_ai_query(spark: SparkSession, endpoint: str, text: str) -> list[float]:
 
 
 def ai_query_statement(endpoint: str, text: str) -> str:
-    """Return the SQL that asks an endpoint for one text's vector; the endpoint must be a literal there."""
+    """Return the SQL that asks for one text's vector by the expression that a load uses."""
     if not _NAME.fullmatch(endpoint):
         raise ModelError(f"{endpoint!r} is no endpoint's name: letters, digits, dashes and underscores, at most 63")
     literal = text.replace("\\", "\\\\").replace("'", "\\'")
-    return (
-        f"SELECT ai_query('{endpoint}', named_struct('text', '{literal}'), "
-        "returnType => 'ARRAY<DOUBLE>', failOnError => false)"
-    )
+    return f"SELECT {AiQueryEmbedder(endpoint, 'struct').expression} FROM (SELECT '{literal}' AS text)"
 
 
 def active_session() -> SparkSession | None:

@@ -45,7 +45,7 @@ ALLOWED = {
     "model.registry": {"errors", "model.checks", "model.engines", "model.served", "model.weights"},
     "model.workspace": {"errors", "model.weights"},
     "model.endpoint": {"model.weights", "model.workspace"},
-    "model.probe": {"embedding.base", "model.weights", "model.workspace"},
+    "model.probe": {"embedding.ai_query", "embedding.base", "model.weights", "model.workspace"},
     "embedding": set(),
     "embedding.base": {"errors"},
     "embedding.responses": {"embedding.base"},

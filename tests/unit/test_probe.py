@@ -74,8 +74,8 @@ def test_other_vectors_are_refused(found, words):
 def test_the_statement_is_the_one_that_ai_query_takes():
     """Endpoint as a literal, one named field, the type, and faults as values; quotes and backslashes survive."""
     assert probe.ai_query_statement("minilm-embedder", "pilot's \\ note") == (
-        "SELECT ai_query('minilm-embedder', named_struct('text', 'pilot\\'s \\\\ note'), "
-        "returnType => 'ARRAY<DOUBLE>', failOnError => false)"
+        "SELECT ai_query('minilm-embedder', named_struct('text', text), returnType => 'ARRAY<DOUBLE>', "
+        "failOnError => false) FROM (SELECT 'pilot\\'s \\\\ note' AS text)"
     )
 
 

@@ -29,6 +29,17 @@ def test_the_live_line_shows_rows_rate_texts_hits_and_dead_letters():
     assert "20 cache hits · 50 embedded · 25 dead letters" in shown
 
 
+def test_embed_counts_texts():
+    """Apart from a load the bar is over the distinct texts, cache hits counted as done."""
+    screen = io.StringIO()
+    with LiveProgress(Console(file=screen, force_terminal=True, width=160)) as live:
+        live.emit(_event("texts.begun", table="removals"))
+        live.emit(_event("texts.found", texts=700, cache_hits=200))
+        live.emit(_event("texts.embedded", embedded=128))
+        live._bar.refresh()
+    assert "328/700" in screen.getvalue()
+
+
 def test_the_live_line_says_that_the_endpoint_is_waited_for():
     """A cold endpoint is named with its reason and the patience left."""
     screen = io.StringIO()
