@@ -9,9 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import DeadLetterGateError
-from delta_neo4j.ranking import JSON_OPTIONS
 from delta_neo4j.source import raw_column
-from delta_neo4j.validation import FAULT, FAULT_CLASS, SPARK_TYPES, typed
+from delta_neo4j.validation import FAULT, FAULT_CLASS, JSON_OPTIONS, sql_type, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,7 @@ def keyed(
     schema = ", ".join(f"{name} STRING" for name in [*names, *filter(None, columns.split(", "))])
     data = [(*map(str, key), *beside) for key, beside in zip(keys, more, strict=True)]
     same = [
-        typed(table, prop).eqNullSafe(F.expr(f"try_cast({name} AS {SPARK_TYPES[prop.type]})"))
+        typed(table, prop).eqNullSafe(F.expr(f"try_cast({name} AS {sql_type(prop)})"))
         for name, prop in zip(names, table.key, strict=True)
     ]
     return rows.sparkSession.createDataFrame(data, schema), same
@@ -92,9 +91,9 @@ class DeadLetters:
         return self.state.read(spark, "dead_letters").where(mine).count()
 
     def _letters(self, rows: DataFrame, stage: str, reason_class: Column, reason: Column) -> DataFrame:
-        columns = [F.col(raw_column(self.table, c)) for c in self.table.columns]
-        whole = F.struct(*[column.alias(name) for column, name in zip(columns, self.table.columns, strict=True)])
-        keys = F.array(*[F.col(raw_column(self.table, p.column)).cast("string") for p in self.table.key])
+        inputs = self.table.inputs
+        whole = F.struct(*[F.col(raw_column(self.table, each)).alias(each.text) for each in inputs])
+        keys = F.array(*[F.col(raw_column(self.table, p.input)).cast("string") for p in self.table.key])
         return rows.select(
             F.lit(self.load_id).alias("load_id"),
             F.lit(self.batch_id).cast("bigint").alias("batch_id"),

@@ -75,7 +75,7 @@ def _run(
         return
     cache = EmbeddingCache(state, ready.model_id)
     for table in graph.tables:
-        if table.embedding is None or table.embedding.text_column is None:
+        if table.embedding is None or not table.has_text:
             continue
         version = ready.sources[table.name].version
         log.info("texts.begun", extra={"table": table.name})

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import cypher, staging
+from delta_neo4j.cypher import edges, nodes
+from delta_neo4j.cypher.common import HIDDEN, OWNER, is_temporal
+from delta_neo4j.graph_columns import bags, edge_columns, flag, identity, property_columns, whole
 from delta_neo4j.model.weights import MAX_TOKENS
-from delta_neo4j.passes import NODE_ROWS, RELATIONSHIP_ROWS, LookUpPass, NodePass, RelationshipPass
+from delta_neo4j.passes import (
+    NODE_ROWS,
+    RELATIONSHIP_ROWS,
+    ChunkPass,
+    EdgePass,
+    LookUpPass,
+    NodePass,
+    RelationshipPass,
+    TextPass,
+)
+from delta_neo4j.ranking import digest
 from delta_neo4j.source import raw_column
-from delta_neo4j.validation import end_key, typed
+from delta_neo4j.validation import end_key, text
 from delta_neo4j.writer import OUTPUT, Pass, Written, gather
 
 if TYPE_CHECKING:
-    from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
+    from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.pipeline import LoadStep
-    from delta_neo4j.plan import Relationship
 
 
 FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
-
-
-def by_slice(cache: EmbeddingCache, rows: DataFrame, vectors: Vectors, path: str) -> DataFrame:
-    """
-    Take the vectors of a micro-batch out of the cache once, kept by slice: (`text_hash`, `vector`, `tokens`, `slice`).
-
-    Without it each slice would read every part that any of them needs.
-    """
-    pairs = rows.where("text_hash IS NOT NULL").select("text_hash", staging.SLICE).distinct()
-    found = pairs.join(cache.of(vectors), "text_hash")
-    found.write.mode("overwrite").partitionBy(staging.SLICE).parquet(path)
-    return rows.sparkSession.read.schema(found.schema).parquet(path)
 
 
 @dataclass
@@ -46,66 +46,70 @@ class GraphWriter:
     vectors: Vectors | None = None
     bookmarks: tuple[str, ...] = field(default=())
 
-    def split_faulted(self, rows: DataFrame, faults: dict[str, str]) -> tuple[DataFrame, DataFrame]:
-        """Part rows into those to write and those whose text has no vector (with `embedding_fault`)."""
-        found = rows.sparkSession.createDataFrame(list(faults.items()), "text_hash STRING, embedding_fault STRING")
-        joined = rows.join(F.broadcast(found), "text_hash", "left")
-        sound = joined.where(F.col("embedding_fault").isNull()).drop("embedding_fault")
-        return sound, joined.where(F.col("embedding_fault").isNotNull())
-
     def look_up(self, rows: DataFrame) -> Written:
         """Find the rows that the graph has whole, by their hashes alone: no vector is read, no property sent."""
-        step, table = self.step, self.step.table
-        rows, cut = step.hook("look_up", rows), F.lit(0)
-        if self.vectors is not None:
-            # Texts that the model cuts are few; the others have 0.
-            beyond = F.col("tokens").isNull() | (F.col("tokens") > MAX_TOKENS)
-            cut_texts = (
-                step.cache.of(self.vectors).where(beyond).select("text_hash", "tokens", F.lit(1).alias("beyond"))
-            )
-            rows = rows.join(F.broadcast(cut_texts), "text_hash", "left")
-            cut = F.when(F.col("beyond").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
-        _, without, _ = self._vector_columns(in_tasks=True)
-        columns = [*self._identity(), F.col("rel_hash").alias("r"), *self._flags(without, cut)]
+        table = self.step.table
+        rows, cut = self._with_cut(self.step.hook("look_up", rows))
+        columns = [*self._identity(), F.col("rel_hash").alias("r"), *self._flags(self._without(), cut)]
         work = LookUpPass(
-            connection=step.connection,
-            statement=cypher.keep_unchanged(table),
-            parameters={"source": f"{step.source_token}:"},
-            metadata=self._metadata("look-up"),
-            key_width=len(table.key),
-            batch_rows=min(RELATIONSHIP_ROWS, step.batch_size),
-            refusals_allowed=self.refusals_allowed,
-            edges=len(table.relationships),
+            **self._common("look-up", RELATIONSHIP_ROWS),
+            statement=nodes.keep_unchanged(table),
+            parameters={"source": f"{self.step.source_token}:"},
+            edges=nodes.edge_types(table),
         )
-        return self._run(rows.select(*columns).coalesce(step.write_partitions), work)
+        return self._run(rows.select(*columns).coalesce(self.step.write_partitions), work)
 
     def nodes(self, rows: DataFrame) -> Written:
         """Upsert the rows' nodes; a key has one winner, so no two writers meet on one however rows are dealt."""
         step, table = self.step, self.step.table
-        rows, texts = step.hook("nodes", rows), None
-        if self.vectors is not None:
+        rows, texts, vector = step.hook("nodes", rows), None, table.vector_on_row
+        vectors: list[Column] = []
+        cut: Column = F.lit(0)
+        if vector and vector.vector:
+            ready = F.col(raw_column(table, vector.vector))
+            vectors = [ready.alias("vector"), ready.isNotNull().alias("has_vector")]
+        elif vector and self.vectors is not None and self.vectors.count <= FEW_TEXTS:
             # A vector is as large as ten rows. Few of them go to the tasks once, not into every row.
-            if self.vectors.count <= FEW_TEXTS:
-                held = step.cache.of(self.vectors).collect()
-                texts = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in held}
-            else:
-                rows = step.cache.attach(rows, self.vectors)
+            held = step.cache.of(self.vectors).collect()
+            texts = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in held}
+            vectors = [F.col("text_hash")]
+        elif vector and self.vectors is not None:
+            rows = step.cache.attach(rows, self.vectors)
+            vectors = [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")]
+            cut = F.when(F.col("text_hash").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
+        else:
+            rows, cut = self._with_cut(rows)
         work = NodePass(
-            connection=step.connection,
-            statement=cypher.upsert_nodes(table),
-            parameters={"owner": cypher.OWNER, "source": f"{step.source_token}:"},
-            metadata=self._metadata("nodes"),
-            key_width=len(table.key),
-            batch_rows=min(NODE_ROWS, step.batch_size),
-            refusals_allowed=self.refusals_allowed,
-            names=tuple(p.name for p in table.properties if not cypher.is_temporal(p)),
-            temporals=sum(map(cypher.is_temporal, table.properties)),
-            vector_name=table.embedding.property if table.embedding else None,
+            **self._common("nodes", NODE_ROWS),
+            statement=nodes.upsert_nodes(table),
+            parameters={"owner": OWNER, "source": f"{step.source_token}:", "maps": self._maps()},
+            bags=bags(table.properties),
+            temporals=sum(map(is_temporal, table.properties)),
+            vector_name=vector.property if vector else None,
             texts=texts,
             max_tokens=MAX_TOKENS,
-            edges=len(table.relationships),
+            edges=nodes.edge_types(table),
         )
-        return self._run(self._node_columns(rows, in_tasks=texts is not None).coalesce(step.write_partitions), work)
+        columns = [*self._identity(), *property_columns(table, table.properties), *vectors]
+        shaped = rows.select(*columns, *self._flags(self._without(), cut))
+        return self._run(shaped.coalesce(step.write_partitions), work)
+
+    def texts(self, rows: DataFrame) -> Written:
+        """Upsert one node a distinct text of these rows, with its vector."""
+        step, table = self.step, self.step.table
+        holder, embedding = table.text_nodes, table.embedding
+        if holder is None or embedding is None or self.vectors is None:
+            return Written(Counter(), [], self.bookmarks)
+        told = step.hook("texts", rows.where("text_hash IS NOT NULL").select("text_hash", text(table).alias("t")))
+        distinct = told.groupBy("text_hash").agg(F.first("t").alias("t"))
+        model = digest([F.lit(step.cache.model_id), F.lit(embedding.property)]).alias("h")
+        shaped = step.cache.attach(distinct, self.vectors).select(F.col("text_hash").alias("k0"), "t", "vector", model)
+        work = TextPass(
+            **self._common("texts", NODE_ROWS, key_width=1),
+            statement=nodes.upsert_texts(holder, embedding.property),
+            parameters={"owner": OWNER},
+        )
+        return self._run(shaped.repartition(step.write_partitions, "k0"), work)
 
     def relationships(self, rows: DataFrame, position: int, *, stamp: bool) -> Written:
         """
@@ -115,83 +119,137 @@ class GraphWriter:
         """
         step, table = self.step, self.step.table
         relationship = table.relationships[position]
-        shaped = step.hook(f"relationships {relationship.type}", self._edge_columns(rows, relationship))
+        columns = [*self._identity(), F.col("rel_hash").alias("r"), *edge_columns(table, relationship)]
+        shaped = step.hook(f"relationships {relationship.type}", rows.select(*columns))
         work = RelationshipPass(
-            connection=step.connection,
-            statement=cypher.merge_relationships(table, position),
-            parameters={"owner": cypher.OWNER, "stamp": stamp},
-            metadata=self._metadata(relationship.type),
-            key_width=len(table.key),
-            batch_rows=min(RELATIONSHIP_ROWS, step.batch_size),
-            refusals_allowed=self.refusals_allowed,
-            bookmarks=self.bookmarks,
+            **self._common(relationship.type, RELATIONSHIP_ROWS),
+            statement=edges.merge_relationships(table, position),
+            parameters={"owner": OWNER, "stamp": stamp},
             end_width=len(relationship.end_key),
+            bags=bags(relationship.properties) if relationship.properties else None,
         )
         hub = [F.coalesce(F.col(f"t{i}").cast("string"), F.col("k0").cast("string")) for i in range(work.end_width)]
         # A hub's rows together: its record is locked and its chain walked once a transaction.
         dealt = shaped.repartition(step.write_partitions, *hub).sortWithinPartitions(*hub)
         return self._run(dealt, work)
 
+    def chunks(self, rows: DataFrame, pieces: DataFrame, *, stamp: bool) -> Written:
+        """Give rows the `pieces` (`text_hash`, `index`, `piece`, `piece_hash`) of their text, each with its vector."""
+        step, table = self.step, self.step.table
+        holder, embedding = table.chunks, table.embedding
+        if holder is None or embedding is None:
+            return Written(Counter(), [], self.bookmarks)
+        one = F.struct("index", "piece", "vector")
+        if self.vectors is None:
+            held = pieces.withColumn("vector", F.lit(None).cast("binary"))
+        else:
+            held = step.cache.attach(pieces.withColumnRenamed("text_hash", "of").withColumnRenamed("piece_hash", "text_hash"), self.vectors)
+            held = held.drop("text_hash").withColumnRenamed("of", "text_hash")
+        held = held.groupBy("text_hash").agg(F.sort_array(F.collect_list(one)).alias("pieces"))
+        rows = step.hook("chunks", rows).join(held, "text_hash", "left")
+        # Of the label and the key, so that the same piece of the same row is the same node whenever it is loaded.
+        prefix = F.to_json(F.array(F.lit(table.labels[0]), *[F.col(f"k{i}").cast("string") for i in range(len(table.key))]))
+        shaped = rows.select(*self._identity(), F.col("rel_hash").alias("r"), F.col("pieces")).withColumn(
+            "c",
+            F.transform(
+                F.coalesce("pieces", F.array().cast("array<struct<index:int,piece:string,vector:binary>>")),
+                lambda each: F.struct(
+                    F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
+                    each["index"].alias("i"),
+                    each["piece"].alias("t"),
+                    each["vector"].alias("vector"),
+                ),
+            ),
+        )
+        work = ChunkPass(
+            **self._common(holder.relationship, NODE_ROWS),
+            statement=nodes.upsert_chunks(table, holder, embedding.property),
+            parameters={
+                "owner": OWNER,
+                "stamp": stamp,
+                "labels": [holder.label],
+                "known": ["chunk_id", "index", "text", embedding.property, *HIDDEN],
+                "maps": [],
+            },
+        )
+        return self._run(shaped.drop("pieces").coalesce(step.write_partitions), work)
+
+    def edges(self, rows: DataFrame) -> Written:
+        """Upsert the rows of an edge list, partitioned by the end that fewer different nodes stand at."""
+        step, table = self.step, self.step.table
+        edge = table.edge
+        if edge is None:
+            raise ValueError(f"table {table.name} is no edge list")
+        width = len(edge.start_key)
+        shaped = step.hook("edges", rows.select(*self._identity(), *property_columns(table, table.properties)))
+        names = [f"k{i}" for i in range(len(table.key))]
+        hub = self._hub(shaped, names[:width], names[width:])
+        work = EdgePass(
+            **self._common(edge.type, NODE_ROWS),
+            statement=edges.merge_edges(table),
+            parameters={"owner": OWNER, "source": f"{step.source_token}:"},
+            bags=bags(table.properties, absent=table.retired.properties),
+            temporals=sum(map(is_temporal, table.properties)),
+            skips=edge.on_missing == "skip",
+            start_width=width,
+        )
+        return self._run(shaped.repartition(step.write_partitions, *hub).sortWithinPartitions(*hub), work)
+
+    @staticmethod
+    def _hub(rows: DataFrame, start: list[str], end: list[str]) -> list[str]:
+        counts = rows.agg(F.approx_count_distinct(F.struct(*start)), F.approx_count_distinct(F.struct(*end))).collect()[0]
+        return start if counts[0] <= counts[1] else end
+
     def _run(self, rows: DataFrame, work: Pass) -> Written:
         written = gather(rows.mapInArrow(work, OUTPUT).collect())
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
 
-    def _node_columns(self, rows: DataFrame, *, in_tasks: bool) -> DataFrame:
+    def _common(self, stage: str, most_rows: int, key_width: int | None = None) -> dict[str, Any]:
+        step = self.step
+        return {
+            "connection": step.connection,
+            "metadata": {"app": "delta-neo4j", "run": step.run_id, "batch": self.batch_id, "stage": stage},
+            "key_width": key_width or len(step.table.key),
+            "batch_rows": min(most_rows, step.batch_size),
+            "refusals_allowed": self.refusals_allowed,
+            "bookmarks": self.bookmarks,
+        }
+
+    def _maps(self) -> list[str]:
         table = self.step.table
-        plain = [p for p in table.properties if not cypher.is_temporal(p)]
-        columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
-        columns += [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(cypher.is_temporal, table.properties))]
-        vector, without, cut = self._vector_columns(in_tasks=in_tasks)
-        return rows.select(*self._identity(), *columns, *vector, *self._flags(without, cut))
-
-    def _flags(self, without: Column, cut: Column) -> list[Column]:
-        ends = [_ends(self.step, relationship) for relationship in self.step.table.relationships]
-        edges = [_flag(_whole(parts)).alias(f"e{i}") for i, parts in enumerate(ends)]
-        return [without.alias("w"), cut.alias("x"), *edges]
-
-    def _vector_columns(self, *, in_tasks: bool) -> tuple[list[Column], Column, Column]:
-        """Give the columns that bring the vector, and whether a row has none, and whether its text is cut."""
-        embedding, none = self.step.table.embedding, F.lit(0)
-        if embedding and embedding.vector_column:
-            vector = F.col(raw_column(self.step.table, embedding.vector_column))
-            has_vector = vector.isNotNull()
-            return [vector.alias("vector"), has_vector.alias("has_vector")], _flag(~has_vector), none
-        if embedding is None:
-            return [], none, none
-        text = F.col("text_hash")
-        if in_tasks:
-            return [text], _flag(text.isNull()), none
-        cut = F.when(text.isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
-        return [F.col("vector"), text.isNotNull().alias("has_vector")], _flag(text.isNull()), cut
-
-    def _edge_columns(self, rows: DataFrame, relationship: Relationship) -> DataFrame:
-        ends = _ends(self.step, relationship)
-        # A key with a part missing is no key: all its parts become null together.
-        parts = [F.when(_whole(ends), end).alias(f"t{i}") for i, end in enumerate(ends)]
-        # Rows without an end take part too: an edge they had before must go, and the last pass stamps every row.
-        return rows.select(*self._identity(), F.col("rel_hash").alias("r"), *parts)
+        return [f"{p.name}." for p in table.properties if p.type == "map"] + [f"{name}." for name in table.retired.maps]
 
     def _identity(self) -> list[Column]:
         step = self.step
-        version = f"{step.source_token}:{step.load.version(self.batch_id):016x}"
-        keys = [typed(step.table, p).alias(f"k{i}") for i, p in enumerate(step.table.key)]
-        return [*keys, F.lit(version).alias("v"), F.col("content_hash").alias("h")]
+        return identity(step.table, f"{step.source_token}:{step.load.version(self.batch_id):016x}")
 
-    def _metadata(self, stage: str) -> dict[str, Any]:
-        return {"app": "delta-neo4j", "run": self.step.run_id, "batch": self.batch_id, "stage": stage}
+    def _with_cut(self, rows: DataFrame) -> tuple[DataFrame, Column]:
+        """Join the texts that the model cuts, which are few; give rows and whether a row's text is one."""
+        if self.vectors is None or self.step.table.chunks:
+            return rows, F.lit(0)
+        beyond = F.col("tokens").isNull() | (F.col("tokens") > MAX_TOKENS)
+        cut_texts = self.step.cache.of(self.vectors).where(beyond)
+        cut_texts = cut_texts.select("text_hash", "tokens", F.lit(1).alias("beyond"))
+        cut = F.when(F.col("beyond").isNull(), 0).otherwise((F.col("tokens") > MAX_TOKENS).cast("int"))
+        return rows.join(F.broadcast(cut_texts), "text_hash", "left"), cut
 
+    def _without(self) -> Column:
+        """Tell whether a row has no vector."""
+        embedding = self.step.table.embedding
+        if embedding is None:
+            return F.lit(0)
+        if embedding.vector:
+            return flag(F.col(raw_column(self.step.table, embedding.vector)).isNull())
+        return flag(F.col("text_hash").isNull())
 
-def _flag(condition: Column) -> Column:
-    return F.when(condition, 1).otherwise(0)
-
-
-def _ends(step: LoadStep, relationship: Relationship) -> list[Column]:
-    return [end_key(step.table, prop) for prop in relationship.end_key]
-
-
-def _whole(parts: list[Column]) -> Column:
-    whole = parts[0].isNotNull()
-    for part in parts[1:]:
-        whole = whole & part.isNotNull()
-    return whole
+    def _flags(self, without: Column, cut: Column) -> list[Column]:
+        """Give `w`, `x` and how many edges of each type the row has."""
+        table = self.step.table
+        counts = [
+            F.lit(0) if each.retired else flag(whole([end_key(table, p) for p in each.end_key]))
+            for each in table.relationships
+        ]
+        if table.chunks:
+            counts.append(F.coalesce(F.col("piece_count"), F.lit(0)))
+        return [without.alias("w"), cut.alias("x"), *(count.alias(f"e{i}") for i, count in enumerate(counts))]

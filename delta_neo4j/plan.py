@@ -9,16 +9,38 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-PropertyType = Literal["string", "integer", "float", "boolean", "date", "datetime", "local_datetime"]
+PropertyType = Literal[
+    "string", "integer", "float", "boolean", "date", "datetime", "local_datetime", "point", "json", "map",
+    "list<string>", "list<integer>", "list<float>", "list<boolean>", "list<date>", "list<datetime>",
+    "list<local_datetime>",
+]  # fmt: skip
+OnMissing = Literal["merge", "skip", "dead_letter"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a value is made from: a source column, or a Spark SQL expression over columns."""
+
+    text: str
+    is_expression: bool = False
+
+    def __str__(self) -> str:
+        """Say what it is, for a message."""
+        return f"expression {self.text!r}" if self.is_expression else f"column {self.text!r}"
+
+
+# Not of the source: the hash of the row's text, as ranking finds it.
+TEXT_HASH = Input("", is_expression=True)
 
 
 @dataclass(frozen=True)
 class Property:
-    """A graph property `name` of `type`, filled from the source column `column`."""
+    """A graph property `name` of `type`, filled from `input`; `filterable` ones go into the vector index."""
 
     name: str
-    column: str
+    input: Input
     type: PropertyType
+    filterable: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,49 +56,126 @@ class VectorIndex:
 
 
 @dataclass(frozen=True)
+class TextNodes:
+    """The vector on one node a distinct text: (row)-[:`relationship`]->(:`label` {text_id, text, embedding})."""
+
+    label: str
+    relationship: str
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The vectors on pieces of the text: (row)-[:`relationship`]->(:`label` {chunk_id, index, text, embedding})."""
+
+    label: str
+    relationship: str
+    tokens: int  # of the model's tokenizer, a piece at most
+    overlap: int  # tokens that a piece repeats of the one before
+
+
+@dataclass(frozen=True)
 class Embedding:
-    """Where a node's vector goes, and where it comes from: a text column, or a column of ready vectors."""
+    """
+    Where vectors go, and where they come from: a text, or ready vectors.
+
+    `text` is the pieces of a template, literal text between inputs; one column alone is one piece. `holder` is None
+    where the row's own node holds the vector.
+    """
 
     property: str
     index: VectorIndex
-    text_column: str | None
-    vector_column: str | None
+    text: tuple[Input | str, ...]
+    vector: Input | None
     blank_is_dead_letter: bool
+    holder: TextNodes | Chunks | None = None
 
 
 @dataclass(frozen=True)
 class Relationship:
-    """One relationship a row: between the row's node and the node that `end_key` names."""
+    """
+    One relationship a row: between the row's node and the node that `end_key` names.
+
+    A `retired` one stood in an earlier mapping: no row has it any more.
+    """
 
     type: str
     incoming: bool  # (end)-[:TYPE]->(row) when true
     end_label: str
     end_key: tuple[Property, ...]
-    on_missing: Literal["merge", "skip", "dead_letter"]
+    on_missing: OnMissing
+    properties: tuple[Property, ...] = ()
+    retired: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What a row of an edge list is: a relationship from one node to another, each found by its key."""
+
+    type: str
+    start_label: str
+    start_key: tuple[Property, ...]
+    end_label: str
+    end_key: tuple[Property, ...]
+    on_missing: OnMissing
+
+
+@dataclass(frozen=True)
+class Retired:
+    """What earlier mappings of a table wrote and this one does not."""
+
+    properties: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()  # prefixes of flattened maps
 
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table and the part of the graph it fills."""
+    """One Delta table and what it fills of the graph: nodes with their relationships, or (with `edge`) an edge list."""
 
     name: str
     source: str
     labels: tuple[str, ...]
-    key: tuple[Property, ...]
+    key: tuple[Property, ...]  # of an edge list: both ends' keys
     properties: tuple[Property, ...]
     embedding: Embedding | None
     relationships: tuple[Relationship, ...]
-    order_by: tuple[str, ...]
+    order_by: tuple[Input, ...]
     digest: str  # changes when anything changes that decides what is written
+    edge: Edge | None = None
+    adds_new_columns: bool = False
+    retired: Retired = Retired()
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Every source column that the table needs, each once, in a stable order."""
-        names = [p.column for p in (*self.key, *self.properties)]
+    def inputs(self) -> tuple[Input, ...]:
+        """Everything the table needs of a source row, each once, in a stable order."""
+        found = [p.input for p in (*self.key, *self.properties)]
         if self.embedding:
-            names += [c for c in (self.embedding.text_column, self.embedding.vector_column) if c]
-        names += [p.column for r in self.relationships for p in r.end_key]
-        return tuple(dict.fromkeys([*names, *self.order_by]))
+            found += [piece for piece in self.embedding.text if isinstance(piece, Input)]
+            found += [self.embedding.vector] if self.embedding.vector else []
+        found += [p.input for r in self.relationships for p in (*r.end_key, *r.properties)]
+        return tuple(one for one in dict.fromkeys([*found, *self.order_by]) if one != TEXT_HASH)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether something of a row is embedded."""
+        return self.embedding is not None and bool(self.embedding.text)
+
+    @property
+    def vector_on_row(self) -> Embedding | None:
+        """The embedding, where the row's own node holds the vector."""
+        return self.embedding if self.embedding and self.embedding.holder is None else None
+
+    @property
+    def chunks(self) -> Chunks | None:
+        """How the text is cut into pieces, where it is."""
+        holder = self.embedding.holder if self.embedding else None
+        return holder if isinstance(holder, Chunks) else None
+
+    @property
+    def text_nodes(self) -> TextNodes | None:
+        """Which nodes stand for distinct texts, where such do."""
+        holder = self.embedding.holder if self.embedding else None
+        return holder if isinstance(holder, TextNodes) else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import models, schema, source, validation
+from delta_neo4j import models, schema, source, source_types
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
@@ -87,14 +87,15 @@ def check_texts(
 def check_source(spark: SparkSession, table: Table) -> SourceVersion:
     """Look at a table and its columns; raise `PreflightError` for what the mapping cannot use."""
     found = source.describe(spark, table.source)
-    source.check_columns(table, found.schema)
-    validation.check_types(table, found.schema, spark.createDataFrame([], found.schema))
+    empty = spark.createDataFrame([], found.schema)
+    source.check_columns(table, empty)
+    source_types.check_types(table, empty)
     return found
 
 
 def text_dimension(graph: Graph) -> int:
     """Give the dimension of the mapping's one model; raise `PreflightError` when its indexes differ."""
-    dimensions = {t.embedding.index.dimension for t in graph.tables if t.embedding and t.embedding.text_column}
+    dimensions = {t.embedding.index.dimension for t in graph.tables if t.embedding and t.has_text}
     if len(dimensions) > 1:
         raise PreflightError(
             f"one model embeds all texts, but the mapping's indexes have dimensions {sorted(dimensions)}"

@@ -13,19 +13,13 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.source import raw_column
-from delta_neo4j.validation import FAULT, end_key, text, typed
+from delta_neo4j.validation import FAULT, JSON_OPTIONS, end_key, text, typed
 
 if TYPE_CHECKING:
     from delta_neo4j.plan import Table
 
 STATE = "state"
 UNSOUND, SUPERSEDED, WINNER = "unsound", "superseded", "winner"
-# Every digit of a moment, in UTC: the default format stops at milliseconds and follows the session's zone.
-JSON_OPTIONS = {
-    "timeZone": "UTC",
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-}
 HASH_LENGTH = 32  # hex digits, 128 bits: no accidental twin in any table that fits a graph
 
 
@@ -35,16 +29,13 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
 
     Each row gets one state: `unsound` (it has a fault), `winner`, or `superseded` (another row of its key won).
     """
-    hashed = rows.withColumns(
-        {
-            "content_hash": _content_hash(table, model_id),
-            "rel_hash": _relationship_hash(table),
-            "text_hash": F.sha2(text(table), 256),  # of the exact text sent; null where there is none
-        }
+    told = rows.withColumn("text_hash", F.sha2(text(table), 256))  # of the exact text sent; null where there is none
+    hashed = told.withColumns(
+        {"content_hash": _content_hash(table, model_id), "rel_hash": _relationship_hash(table, model_id)}
     )
     # Unsound rows have no key to meet under: each stands alone, spread by content so that a million null
     # keys do not end in one task.
-    spread = F.xxhash64(*[F.col(raw_column(table, c)).cast("string") for c in table.columns])
+    spread = F.xxhash64(*[F.col(raw_column(table, each)).cast("string") for each in table.inputs])
     keys = {f"key{i}": F.when(F.col(FAULT).isNull(), typed(table, p)) for i, p in enumerate(table.key)}
     keyed = hashed.withColumns({**keys, "alone": F.when(F.col(FAULT).isNotNull(), spread)})
     # Columns, not expressions: so the window finds the rows where the repartition put them, without moving them again.
@@ -59,26 +50,37 @@ def ranked(table: Table, rows: DataFrame, model_id: str, partitions: int) -> Dat
 def _content_hash(table: Table, model_id: str) -> Column:
     # Labels and types are part of what a row makes: another mapping of the same values is other content.
     shape = [":".join(table.labels), *(f"{p.name} {p.type}" for p in (*table.key, *table.properties))]
-    parts = [F.lit("|".join(shape)).alias("_shape")]
-    parts += [typed(table, p).alias(p.name) for p in (*table.key, *table.properties)]
-    if table.embedding:
-        origin = table.embedding.text_column or table.embedding.vector_column or ""
-        parts.append(F.col(raw_column(table, origin)).alias(table.embedding.property))
-        parts.append(F.lit(model_id).alias("_model"))
-    return _digest(parts)
+    parts = [_shape(*shape), *(typed(table, p) for p in (*table.key, *table.properties))]
+    embedding = table.vector_on_row
+    if embedding:
+        vector = F.col(raw_column(table, embedding.vector)) if embedding.vector else text(table)
+        parts += [_shape(embedding.property, model_id), vector]
+    return digest(parts)
 
 
-def _relationship_hash(table: Table) -> Column:
+def _relationship_hash(table: Table, model_id: str) -> Column:
     parts = []
-    for i, relationship in enumerate(table.relationships):
-        shape = (relationship.type, str(relationship.incoming), relationship.end_label, relationship.on_missing)
-        parts.append(F.lit("|".join(shape)).alias(f"shape{i}"))
-        parts += [end_key(table, p).alias(f"{i}.{p.name}") for p in relationship.end_key]
-    return _digest(parts)
+    for relationship in table.relationships:
+        if relationship.retired:
+            continue
+        kind = (relationship.type, str(relationship.incoming), relationship.end_label, relationship.on_missing)
+        parts.append(_shape(*kind, *(f"{p.name} {p.type}" for p in relationship.properties)))
+        parts += [end_key(table, p) for p in relationship.end_key]
+        parts += [typed(table, p) for p in relationship.properties]
+    if table.embedding and table.embedding.holder:
+        # What the nodes of texts and chunks hold is of the row's making, too.
+        parts += [_shape(repr(table.embedding.holder), table.embedding.property, model_id), F.col("text_hash")]
+    return digest(parts)
 
 
-def _digest(parts: list[Column]) -> Column:
+def _shape(*words: str) -> Column:
+    return F.lit("|".join(words))
+
+
+def digest(parts: list[Column]) -> Column:
+    """Hash values; "" where there are none."""
     if not parts:
         return F.lit("")
     # JSON names each value, so a null here and a null there cannot look alike; UTC keeps zones out.
-    return F.substring(F.sha2(F.to_json(F.struct(*parts), JSON_OPTIONS), 256), 1, HASH_LENGTH)
+    named = [part.alias(str(number)) for number, part in enumerate(parts)]
+    return F.substring(F.sha2(F.to_json(F.struct(*named), JSON_OPTIONS), 256), 1, HASH_LENGTH)

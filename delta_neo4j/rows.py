@@ -8,6 +8,7 @@ below pyarrow 25, and pandas turns null integers into floats.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,73 @@ def values(column: pa.Array) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
         return _timestamps(column)
+    if pa.types.is_list(kind):
+        return _lists(column)
+    if pa.types.is_struct(kind):
+        return _structs(column)
     if column.null_count or not _exact_in_numpy(kind):
         return list(column.to_pylist())
     return list(column.to_numpy(zero_copy_only=False).tolist())
+
+
+def _lists(column: pa.ListArray) -> list[Any]:
+    flat, at, found = values(column.flatten()), 0, []
+    for length in column.value_lengths().to_pylist():
+        found.append(None if length is None else flat[at : at + length])
+        at += length or 0
+    return found
+
+
+def _structs(column: pa.StructArray) -> list[Any]:
+    names = [field.name for field in column.type]
+    rows = zip(*(values(part) for part in column.flatten()), strict=True)
+    there = column.is_valid().to_pylist()
+    return [dict(zip(names, row, strict=True)) if valid else None for row, valid in zip(rows, there, strict=True)]
+
+
+@dataclass(frozen=True)
+class Bags:
+    """
+    The properties of a row as one map: columns `p0`, `p1` … under their graph names.
+
+    `points` are structs that become points, `maps` structs or entries of maps whose values become properties of their
+    own (`name.key`), `absent` names that every bag takes away.
+    """
+
+    names: tuple[str, ...]
+    points: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def of(self, batch: pa.RecordBatch, more: dict[str, list[Any]] | None = None) -> list[dict[str, Any]]:
+        """Give each row's map; `more` are values by name beside the columns."""
+        columns = {name: values(batch.column(f"p{i}")) for i, name in enumerate(self.names)} | (more or {})
+        for name in self.points:
+            columns[name] = [_point(place) for place in columns[name]]
+        names = tuple(columns)
+        if not names:
+            return [dict.fromkeys(self.absent)] * len(batch) if self.absent else [{}] * len(batch)
+        bags = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for bag in bags if self.maps or self.absent else ():
+            for name in self.maps:
+                bag |= _flattened(name, bag.pop(name))
+            bag |= dict.fromkeys(self.absent)
+        return bags
+
+
+def _flattened(name: str, found: Any) -> dict[str, Any]:
+    entries = found.items() if isinstance(found, dict) else ((each["key"], each["value"]) for each in found or ())
+    return {f"{name}.{key}": value for key, value in entries}
+
+
+def _point(place: dict[str, float] | None) -> Any:
+    from neo4j import spatial
+
+    if place is None:
+        return None
+    if "longitude" in place:
+        return spatial.WGS84Point([float(place[name]) for name in ("longitude", "latitude", "height") if name in place])
+    return spatial.CartesianPoint([float(place[name]) for name in ("x", "y", "z") if name in place])
 
 
 def _exact_in_numpy(kind: pa.DataType) -> bool:

@@ -2,7 +2,8 @@
 The Delta table as a stream of contract rows.
 
 Columns are pruned and renamed before the stream starts: inside `foreachBatch` nothing can be pruned any more,
-and safe names (`c0`, `c1`, …, in the order of `Table.columns`) keep `:ID(RemovalEvent)` out of every expression.
+and safe names (`c0`, `c1`, …, in the order of `Table.inputs`) keep `:ID(RemovalEvent)` out of every expression. Expressions of the
+mapping are worked out there too: the stream is their only sight of the source.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name every Spark reader knows
 
 from delta_neo4j.errors import PreflightError
-from delta_neo4j.identifiers import table_name
+from delta_neo4j.identifiers import sql_quoted, table_name
+from delta_neo4j.plan import TEXT_HASH
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
-    from delta_neo4j.plan import Table
+    from delta_neo4j.plan import Input, Table
 
 
 APPEND = "append"  # the source mode in which only new files are read
@@ -36,9 +38,9 @@ class SourceVersion:
     schema: StructType
 
 
-def raw_column(table: Table, column: str) -> str:
-    """Give the contract name of a source column."""
-    return f"c{table.columns.index(column)}"
+def raw_column(table: Table, made_from: Input) -> str:
+    """Give the contract name of what a value is made from."""
+    return "text_hash" if made_from == TEXT_HASH else f"c{table.inputs.index(made_from)}"
 
 
 def source_token(table_id: str, mode: str) -> str:
@@ -66,14 +68,28 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema)
 
 
-def check_columns(table: Table, schema: StructType) -> None:
-    """Raise `PreflightError` naming every mapped column that the source does not have."""
-    missing = [column for column in table.columns if column not in schema.fieldNames()]
+def check_columns(table: Table, empty: DataFrame) -> None:
+    """Raise `PreflightError` naming what the mapping wants and the source, of which `empty` is no row, has not."""
+    names = empty.columns
+    missing = [each.text for each in table.inputs if not each.is_expression and each.text not in names]
     if missing:
         raise PreflightError(
             f"source table {table.source} has no column {', '.join(map(repr, missing))}, which table "
-            f"{table.name} of the mapping names; it has {', '.join(map(repr, schema.fieldNames()))}"
+            f"{table.name} of the mapping names; it has {', '.join(map(repr, names))}"
         )
+    for each in table.inputs:
+        if each.is_expression:
+            _check_expression(table, each, empty)
+
+
+def _check_expression(table: Table, expression: Input, empty: DataFrame) -> None:
+    try:
+        # Beside a plain column an aggregate has no group, and Spark says so.
+        empty.select(_value(expression), F.col(sql_quoted(empty.columns[0])).alias("beside")).schema  # noqa: B018
+    except (AnalysisException, ParseException) as error:
+        raise PreflightError(
+            f"table {table.name} of the mapping: {expression} does not work on {table.source}: {_first_line(error)}"
+        ) from error
 
 
 def at(spark: SparkSession, source: str, version: int) -> DataFrame:
@@ -91,7 +107,7 @@ def placed(table: Table, rows: DataFrame) -> DataFrame:
     """Select the mapped columns, and as `place` the file of each row in the order in which a stream reads files."""
     moment = F.date_format("_metadata.file_modification_time", "yyyyMMddHHmmssSSS")
     place = F.concat_ws(" ", moment, F.col("_metadata.file_path")).alias("place")
-    return rows.select(*[_column(name).alias(raw_column(table, name)) for name in table.columns], place)
+    return rows.select(*_contract(table), place)
 
 
 def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> DataFrame:
@@ -102,12 +118,16 @@ def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> Dat
 
 
 def contract(table: Table, rows: DataFrame) -> DataFrame:
-    """Select the mapped columns under their contract names."""
-    return rows.select(*[_column(name).alias(raw_column(table, name)) for name in table.columns])
+    """Select the mapped columns and expressions under their contract names."""
+    return rows.select(*_contract(table))
 
 
-def _column(name: str) -> F.Column:  # type: ignore[name-defined]
-    return F.col("`" + name.replace("`", "``") + "`")
+def _contract(table: Table) -> list[Column]:
+    return [_value(made_from).alias(raw_column(table, made_from)) for made_from in table.inputs]
+
+
+def _value(made_from: Input) -> Column:
+    return F.expr(made_from.text) if made_from.is_expression else F.col(sql_quoted(made_from.text))
 
 
 def _reader(spark: SparkSession, source: str) -> DataFrame:

@@ -7,22 +7,23 @@ reason, never a null.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql.types import ArrayType, DoubleType, FloatType, StringType
+from pyspark.sql.types import DoubleType, FloatType, StringType
 
-from delta_neo4j.errors import PreflightError
-from delta_neo4j.source import contract, raw_column
+from delta_neo4j.plan import TEXT_HASH, Input
+from delta_neo4j.source import raw_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql.types import StructType
 
-    from delta_neo4j.plan import Embedding, Property, Table
+    from delta_neo4j.plan import Property, Table
 
 SPARK_TYPES = {
     "string": "STRING",
@@ -33,13 +34,36 @@ SPARK_TYPES = {
     "datetime": "TIMESTAMP",
     "local_datetime": "TIMESTAMP_NTZ",
 }
+WHOLE_TYPES = ("point", "map")  # structs and maps that travel as they are
+# Every digit of a moment, in UTC: the default format stops at milliseconds and follows the session's zone.
+JSON_OPTIONS = {
+    "timeZone": "UTC",
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 FAULT = "fault"
 FAULT_CLASS = "fault_class"
 
 
 def typed(table: Table, prop: Property) -> Column:
     """Give the property's value; null where the source is null (or, until validated, cannot be typed)."""
-    return F.expr(f"try_cast({raw_column(table, prop.column)} AS {SPARK_TYPES[prop.type]})")
+    name = raw_column(table, prop.input)
+    if prop.input == TEXT_HASH or prop.type in WHOLE_TYPES:
+        return F.col(name)
+    if prop.type == "json":
+        return F.to_json(name, JSON_OPTIONS)
+    return F.expr(f"try_cast({name} AS {sql_type(prop)})")
+
+
+def sql_type(prop: Property) -> str:
+    """Give the Spark SQL type of a property that is cast."""
+    item = prop.type.removeprefix("list<").removesuffix(">")
+    return f"ARRAY<{SPARK_TYPES[item]}>" if is_list(prop) else SPARK_TYPES[prop.type]
+
+
+def is_list(prop: Property) -> bool:
+    """Tell whether the property is a list of values of one type."""
+    return prop.type.startswith("list<")
 
 
 def end_key(table: Table, prop: Property) -> Column:
@@ -54,44 +78,71 @@ def _blank(value: Column) -> Column:
 
 
 def text(table: Table) -> Column:
-    """Give the exact text to embed, null where there is none."""
-    if table.embedding is None or table.embedding.text_column is None:
+    """Give the exact text to embed, null where there is none: where every column it is made of is null or blank."""
+    pieces = table.embedding.text if table.embedding else ()
+    columns = [F.col(raw_column(table, piece)) for piece in pieces if isinstance(piece, Input)]
+    if not columns:
         return F.lit(None).cast("string")
-    column = F.col(raw_column(table, table.embedding.text_column))
-    return F.when(~_blank(column), column)  # what is not blank is sent as it stands
+    some = reduce(or_, [~_blank(column) & column.isNotNull() for column in columns])
+    if len(pieces) == 1:
+        return F.when(some, columns[0])  # what is not blank is sent as it stands
+    left = iter(columns)
+    whole = [F.coalesce(next(left).cast("string"), F.lit("")) if isinstance(p, Input) else F.lit(p) for p in pieces]
+    return F.when(some, F.concat(*whole))
 
 
 def validated(table: Table, rows: DataFrame) -> DataFrame:
     """Add `fault_class` and `fault` (both null on a sound row) to contract rows."""
-    classes, reasons = [], []
-    for name, broken, reason in _rules(table, rows.schema):
+    classes, reasons = [F.lit(None).cast("string")], [F.lit(None).cast("string")]
+    for name, broken, reason in _rules(table, rows):
         classes.append(F.when(broken, F.lit(name)))
         reasons.append(F.when(broken, reason))
     return rows.withColumns({FAULT_CLASS: F.coalesce(*classes), FAULT: F.coalesce(*reasons)})
 
 
-def _rules(table: Table, schema: StructType) -> Iterator[tuple[str, Column, Column]]:
+def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]]:
     """Yield (class, condition, reason); the first that holds is the row's."""
+    for each in table.inputs:
+        if isinstance(rows.schema[raw_column(table, each)].dataType, StringType):
+            yield "not_utf8", _not_utf8(rows, raw_column(table, each)), F.lit(f"{each} is not UTF-8 text")
     for prop in table.key:
-        raw = F.col(raw_column(table, prop.column))
-        yield "key_missing", raw.isNull(), F.lit(f"key column {prop.column!r} is null")
-        blank = _blank(raw)
-        yield "key_missing", blank, F.lit(f"key column {prop.column!r} is blank")
-    ends = [prop for relationship in table.relationships for prop in relationship.end_key]
-    for prop in (*table.key, *table.properties, *ends):
-        yield "type_mismatch", _untypable(table, prop, schema), _untypable_reason(table, prop)
+        raw = F.col(raw_column(table, prop.input))
+        yield "key_missing", raw.isNull(), F.lit(f"key {prop.input} is null")
+        yield "key_missing", _blank(raw), F.lit(f"key {prop.input} is blank")
+    for prop in mapped(table):
+        if prop.input != TEXT_HASH:
+            yield "type_mismatch", _untypable(table, prop, rows.schema), _untypable_reason(table, prop)
     embedding = table.embedding
-    if embedding and embedding.text_column and embedding.blank_is_dead_letter:
-        reason = F.lit(f"text column {embedding.text_column!r} is null or blank")
-        yield "text_missing", text(table).isNull(), reason
-    if embedding and embedding.vector_column:
-        yield from _vector_rules(table, embedding)
+    if embedding and embedding.text and embedding.blank_is_dead_letter:
+        named = " and ".join(str(piece) for piece in embedding.text if isinstance(piece, Input))
+        yield "text_missing", text(table).isNull(), F.lit(f"text {named} is null or blank")
+    if embedding and embedding.vector:
+        yield from _vector_rules(table, embedding.vector, embedding.index.dimension)
+
+
+def mapped(table: Table) -> tuple[Property, ...]:
+    """Give every property that a row fills: of its node or edge, of its relationships and their ends."""
+    related = [p for r in table.relationships for p in (*r.end_key, *r.properties)]
+    return (*table.key, *table.properties, *related)
+
+
+def _not_utf8(rows: DataFrame, name: str) -> Column:
+    if int(rows.sparkSession.version.split(".")[0]) >= 4:  # noqa: PLR2004
+        return ~F.expr(f"is_valid_utf8({name})")
+    # Decoding puts another character in the place of what is malformed.
+    return F.decode(F.encode(name, "UTF-8"), "UTF-8") != F.col(name)
 
 
 def _untypable(table: Table, prop: Property, schema: StructType) -> Column:
-    raw, value = F.col(raw_column(table, prop.column)), typed(table, prop)
+    name = raw_column(table, prop.input)
+    raw, value, kind = F.col(name), typed(table, prop), schema[name].dataType
+    if prop.type == "point":
+        fields = [F.col(f"{name}.{field.name}").cast("double") for field in kind]  # type: ignore[attr-defined]
+        return raw.isNotNull() & reduce(or_, [field.isNull() | F.isnan(field) for field in fields])
     broken = raw.isNotNull() & value.isNull()
-    kind = schema[raw_column(table, prop.column)].dataType
+    if is_list(prop):
+        # Neo4j's lists hold no null, and an element that cannot be typed becomes one.
+        return broken | F.exists(value, lambda element: element.isNull())
     if prop.type == "integer" and (isinstance(kind, (FloatType, DoubleType)) or kind.typeName() == "decimal"):
         # A cast would cut the fraction off without a word.
         broken = broken | (raw != value)
@@ -99,52 +150,15 @@ def _untypable(table: Table, prop: Property, schema: StructType) -> Column:
 
 
 def _untypable_reason(table: Table, prop: Property) -> Column:
-    shown = F.substring(F.col(raw_column(table, prop.column)).cast("string"), 1, 100)
-    return F.concat(F.lit(f"column {prop.column!r}: "), shown, F.lit(f" is not of type {prop.type}"))
+    shown = F.substring(F.col(raw_column(table, prop.input)).cast("string"), 1, 100)
+    return F.concat(F.lit(f"{prop.input}: "), shown, F.lit(f" is not of type {prop.type}"))
 
 
-def _vector_rules(table: Table, embedding: Embedding) -> Iterator[tuple[str, Column, Column]]:
-    vector, dimension = F.col(raw_column(table, embedding.vector_column or "")), embedding.index.dimension
-    name = f"vector column {embedding.vector_column!r}"
+def _vector_rules(table: Table, made_from: Input, dimension: int) -> Iterator[tuple[str, Column, Column]]:
+    vector, name = F.col(raw_column(table, made_from)), f"vector {made_from}"
     size = F.concat(F.lit(f"{name} has "), F.size(vector).cast("string"), F.lit(f" values, not {dimension}"))
     yield "vector_dimension", vector.isNotNull() & (F.size(vector) != dimension), size
     infinite = (float("inf"), float("-inf"))
     unfit = F.exists(vector, lambda x: x.isNull() | F.isnan(x) | x.isin(*infinite))
     yield "vector_not_finite", unfit, F.lit(f"{name} holds null, NaN or infinity")
     yield "vector_zero", ~F.exists(vector, lambda x: x != 0), F.lit(f"{name} is all zeros")
-
-
-def check_types(table: Table, schema: StructType, empty: DataFrame) -> None:
-    """Raise `PreflightError` for a column whose type cannot become what the mapping asks; `empty` has `schema`."""
-    rows = contract(table, empty)
-    wanted = (*table.key, *table.properties, *(p for r in table.relationships for p in r.end_key))
-    try:
-        rows.select([typed(table, prop) for prop in wanted]).schema  # noqa: B018  # analysis is what raises
-    except AnalysisException:
-        _name_impossible(table, schema, rows, wanted)
-    _check_embedding_types(table, schema)
-
-
-def _name_impossible(table: Table, schema: StructType, rows: DataFrame, wanted: tuple[Property, ...]) -> None:
-    for prop in wanted:
-        try:
-            rows.select(typed(table, prop)).schema  # noqa: B018
-        except AnalysisException as error:
-            raise PreflightError(_wrong_type(table, prop.column, schema, f"a property of type {prop.type}")) from error
-
-
-def _check_embedding_types(table: Table, schema: StructType) -> None:
-    embedding = table.embedding
-    if embedding and embedding.text_column and not isinstance(schema[embedding.text_column].dataType, StringType):
-        raise PreflightError(_wrong_type(table, embedding.text_column, schema, "a text"))
-    if embedding and embedding.vector_column:
-        kind = schema[embedding.vector_column].dataType
-        if not (isinstance(kind, ArrayType) and isinstance(kind.elementType, (FloatType, DoubleType))):
-            raise PreflightError(_wrong_type(table, embedding.vector_column, schema, "a vector (array<float>)"))
-
-
-def _wrong_type(table: Table, column: str, schema: StructType, wanted: str) -> str:
-    return (
-        f"source table {table.source}: column {column!r} is {schema[column].dataType.simpleString()}, "
-        f"which cannot be {wanted}; change the mapping of table {table.name}"
-    )

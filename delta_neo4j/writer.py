@@ -60,7 +60,7 @@ class Pass:
         """Count what a committed transaction says it did."""
         raise NotImplementedError
 
-    def refused(self, task: Task) -> None:
+    def refused(self, row: dict[str, Any], task: Task) -> None:
         """Count a row that the graph did not take."""
 
 
@@ -114,7 +114,7 @@ class Task:
     def refuse(self, row: dict[str, Any], error: RefusedError) -> None:
         """Keep a row that was not taken; raise `DeadLetterGateError` when they are too many."""
         key = [row[f"k{i}"] for i in range(self.work.key_width)]
-        self.work.refused(self)
+        self.work.refused(row, self)
         self.refusals.append({"key": key, "reason_class": error.reason_class, "reason": error.reason[:1_000]})
         if len(self.refusals) > self.work.refusals_allowed:
             raise DeadLetterGateError(

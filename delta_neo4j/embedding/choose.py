@@ -27,7 +27,7 @@ _AI_QUERY_SINCE = (15, 4)  # of Databricks Runtime: earlier ones have no failOnE
 
 def has_text(graph: Graph, settings: EmbeddingSettings) -> bool:
     """Tell whether anything must be embedded; raise where the settings say that nothing may be."""
-    with_text = any(table.embedding and table.embedding.text_column for table in graph.tables)
+    with_text = any(table.has_text for table in graph.tables)
     if with_text and settings.embedder == "precomputed":
         raise SettingsError(
             "EMBEDDER is precomputed, but the mapping embeds a text: give `vector` (a column) instead of `text`"

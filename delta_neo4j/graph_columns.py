@@ -1,0 +1,62 @@
+"""The columns of frozen rows as the writer's passes want them."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.cypher.common import is_temporal
+from delta_neo4j.ranking import digest
+from delta_neo4j.rows import Bags
+from delta_neo4j.validation import end_key, typed
+
+if TYPE_CHECKING:
+    from delta_neo4j.plan import Property, Relationship, Table
+
+
+def identity(table: Table, version: str) -> list[Column]:
+    """Give `k0`…, `v` and `h`: key, version and content hash of a row."""
+    keys = [typed(table, p).alias(f"k{i}") for i, p in enumerate(table.key)]
+    return [*keys, F.lit(version).alias("v"), F.col("content_hash").alias("h")]
+
+
+def property_columns(table: Table, properties: tuple[Property, ...]) -> list[Column]:
+    """Give `p0`…, and the temporal ones, which travel as two numbers, as `d0`…"""
+    plain = [p for p in properties if not is_temporal(p)]
+    columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
+    return columns + [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(is_temporal, properties))]
+
+
+def bags(properties: tuple[Property, ...], absent: tuple[str, ...] = ()) -> Bags:
+    """Say how a writer makes the map of the plain ones of `property_columns`."""
+    plain = [p for p in properties if not is_temporal(p)]
+    points, maps = (tuple(p.name for p in plain if p.type == kind) for kind in ("point", "map"))
+    return Bags(tuple(p.name for p in plain), points, maps, absent)
+
+
+def edge_columns(table: Table, relationship: Relationship) -> list[Column]:
+    """Give `t0`…, the key of the other end, and the relationship's properties with their hash `q`."""
+    if relationship.retired:
+        return [F.lit(None).cast("string").alias(f"t{i}") for i in range(len(relationship.end_key))]
+    ends = [end_key(table, p) for p in relationship.end_key]
+    # A key with a part missing is no key: all its parts become null together. Rows without an end take part too:
+    # an edge they had before must go, and the last pass stamps every row.
+    columns = [F.when(whole(ends), end).alias(f"t{i}") for i, end in enumerate(ends)]
+    if relationship.properties:
+        values = [typed(table, p) for p in relationship.properties]
+        columns += [value.alias(f"p{i}") for i, value in enumerate(values)] + [digest(values).alias("q")]
+    return columns
+
+
+def whole(parts: list[Column]) -> Column:
+    """Tell whether every part of a key is there."""
+    return reduce(and_, [part.isNotNull() for part in parts])
+
+
+def flag(condition: Column) -> Column:
+    """Give 1 where it holds, else 0."""
+    return F.when(condition, 1).otherwise(0)
