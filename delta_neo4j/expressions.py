@@ -8,6 +8,7 @@ aggregate would make other rows than were counted.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from delta_neo4j.errors import MappingError
 from delta_neo4j.plan import Input
@@ -23,50 +24,109 @@ _UNSTABLE = frozenset(
         "is_account_group_member", "reflect", "try_reflect", "java_method", "http_request", "read_files",
     }
 )  # fmt: skip
-# These are functions even without parentheses.
-_BARE = frozenset({"current_timestamp", "current_date", "current_time", "localtimestamp", "current_user", "session_user"})
+# These are functions even without parentheses, unless the source has a column of that name.
+_BARE = frozenset(
+    {"current_timestamp", "current_date", "current_time", "localtimestamp", "current_user", "session_user"}
+)
+_BARE_OR_COLUMN = _BARE | {"user"}
 _MORE_ROWS = frozenset(
     {"explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack", "json_tuple",
-     "variant_explode", "variant_explode_outer"}
+     "variant_explode", "variant_explode_outer", "window", "session_window"}
 )  # fmt: skip
 _OTHER_ROWS = frozenset({"select", "over"})  # a subquery, a window: the value depends on other rows
-_NO_ARGUMENTS = frozenset({"unix_timestamp", "unix_date"})  # without an argument they are the present moment
+_QUERIES = frozenset({"table", "from", "with"})  # what a subquery may begin with, besides
+_NO_ARGUMENTS = frozenset({"unix_timestamp"})  # without an argument it is the present moment
+# A text that is cast to a moment may be the moment of the cast.
+_MOMENT_TEXT = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
+_MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz", "timestamp_ltz"})
+_TO_MOMENTS = _MOMENTS | {"cast", "try_cast", "to_date", "to_timestamp", "to_timestamp_ntz", "to_timestamp_ltz",
+                          "try_to_date", "try_to_timestamp"}  # fmt: skip
 
 _TOKEN = re.compile(
-    r"""(?P<skip>\s+|--[^\n]*|/\*.*?\*/)|(?P<text>[rR]?'(?:[^'\\]|\\.|'')*'|[rR]?"(?:[^"\\]|\\.|"")*")"""
+    r"""(?P<skip>\s+|--[^\r\n]*|/\*.*?\*/)"""
+    r"""|(?P<text>[rR]'[^']*'|[rR]"[^"]*"|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")"""
     r"""|(?P<quoted>`(?:[^`]|``)*`)|(?P<word>[^\W\d]\w*)|(?P<other>.)""",
     re.DOTALL,
 )
 
 
+class _Token(NamedTuple):
+    kind: str
+    text: str  # words and quoted names in lower case, without their quotes
+
+
 def stable(expression: str) -> str:
     """Accept an expression that gives the same value at every reading; raise `MappingError` naming what does not."""
-    words: list[tuple[str, str]] = []
-    for found in _TOKEN.finditer(expression):
-        if found.lastgroup in {"other", "word"}:
-            words.append((str(found.lastgroup), found.group().lower()))
-        elif found.lastgroup != "skip":
-            words.append(("value", ""))
-    if any(text == ";" for kind, text in words if kind == "other"):
-        raise MappingError(f"expression {expression!r} holds a semicolon; one expression is what is wanted")
-    for at, (kind, word) in enumerate(words):
-        if kind == "word":
-            after = [text for _, text in words[at + 1 : at + 3]]
-            _check_word(expression, word, after, part_of_name=at > 0 and words[at - 1][1] == ".")
+    tokens = _tokens(expression)
+    for at, token in enumerate(tokens):
+        before, after = tokens[max(at - 2, 0) : at], tokens[at + 1 : at + 3]
+        if token == ("other", ";"):
+            raise MappingError(f"expression {expression!r} holds a semicolon; one expression is what is wanted")
+        if token.kind == "text":
+            _check_text(expression, token.text, before, after)
+        if _texts(after)[:1] == ["("] and token.kind in {"word", "quoted", "text"}:
+            _check_call(expression, token.text.strip("'\""), _texts(after))
+        if token.kind == "word" and _texts(before)[-1:] != ["."]:  # a field of a struct may be called anything
+            _check_word(expression, token.text, before, after)
     return expression
 
 
-def _check_word(expression: str, word: str, after: list[str], *, part_of_name: bool) -> None:
-    called = after[:1] == ["("]
-    if part_of_name and not called:
-        return  # a field of a struct may be called anything
-    if (called and (word in _UNSTABLE or word.startswith("ai_"))) or word in _BARE:
+def hidden_functions(expression: str, columns: list[str]) -> list[str]:
+    """Name what the expression means as a column and Spark, for want of such a column, takes for a function."""
+    known = {column.lower() for column in columns}
+    tokens = _tokens(expression)
+    names = [
+        token.text
+        for at, token in enumerate(tokens)
+        if token.kind in {"word", "quoted"} and _texts(tokens[max(at - 1, 0) : at]) != ["."]
+    ]
+    return [name for name in dict.fromkeys(names) if name in _BARE_OR_COLUMN and name not in known]
+
+
+def _tokens(expression: str) -> list[_Token]:
+    tokens = []
+    for found in _TOKEN.finditer(expression):
+        kind, text = str(found.lastgroup), found.group()
+        if kind == "skip" and "/*" in text[2:]:
+            # Spark nests comments: what stands behind the first end is still one, or not, as the quotes have it.
+            raise MappingError(f"expression {expression!r} has a comment within a comment")
+        if kind == "quoted":
+            text = text[1:-1].replace("``", "`")
+        if kind != "skip":
+            tokens.append(_Token(kind, text if kind == "text" else text.lower()))
+    return tokens
+
+
+def _texts(tokens: list[_Token]) -> list[str]:
+    return [token.text for token in tokens]
+
+
+def _check_text(expression: str, text: str, before: list[_Token], after: list[_Token]) -> None:
+    if not _MOMENT_TEXT.match(text.lstrip("rR").strip("'\"")):
+        return
+    leading = _texts(before)
+    literal = leading[-1:] and leading[-1] in _MOMENTS
+    cast = len(leading) > 1 and leading[1] == "(" and leading[0] in _TO_MOMENTS
+    if literal or cast or _texts(after) == [":", ":"]:
+        raise MappingError(f"expression {expression!r} makes a moment of {text}, which is another one at every reading")
+
+
+def _check_call(expression: str, name: str, after: list[str]) -> None:
+    if name in _UNSTABLE or name.startswith("ai_"):
+        raise MappingError(f"expression {expression!r} uses {name}, which gives another value at every reading")
+    if name in _NO_ARGUMENTS and after == ["(", ")"]:
+        raise MappingError(f"expression {expression!r} uses {name}() without an argument, which is the present moment")
+    if name in _MORE_ROWS:
+        raise MappingError(f"expression {expression!r} uses {name}, which makes several rows of one")
+    if name == "identifier":
+        raise MappingError(f"expression {expression!r} makes names of texts (identifier); write the name itself")
+
+
+def _check_word(expression: str, word: str, before: list[_Token], after: list[_Token]) -> None:
+    if word in _BARE:
         raise MappingError(f"expression {expression!r} uses {word}, which gives another value at every reading")
-    if word in _NO_ARGUMENTS and after == ["(", ")"]:
-        raise MappingError(f"expression {expression!r} uses {word}() without an argument, which is the present moment")
-    if called and word in _MORE_ROWS:
-        raise MappingError(f"expression {expression!r} uses {word}, which makes several rows of one")
-    if word in _OTHER_ROWS:
+    begins_query = word in _QUERIES and _texts(before)[-1:] == ["("] and after and after[0].kind in {"word", "quoted"}
+    if word in _OTHER_ROWS or begins_query:
         raise MappingError(f"expression {expression!r} looks at other rows ({word.upper()}); a row must stand alone")
 
 

@@ -41,25 +41,33 @@ def validated(text: str) -> tuple[MappingModel | None, list[yaml_places.Fault]]:
     """Give the model of a mapping's text, or None and its faults in the order of the file."""
     try:
         document = yaml_places.read(text)
-    except yaml.YAMLError as error:
-        return None, [_not_yaml(error)]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return None, [yaml_places.broken(text, error)]
     faults = list(yaml_places.repeated_keys(document))
+    model = None
     try:
         model = MappingModel.model_validate(document.values)
     except ValidationError as error:
-        for fault in error.errors():
-            message = fault["msg"].removeprefix("Value error, ")
-            faults.append(document.fault(fault["loc"], message[:1].lower() + message[1:]))
-        model = None
+        for fault in error.errors(include_input=False):
+            strange = fault["type"] in {"extra_forbidden", "invalid_key"}
+            faults.append(document.fault(fault["loc"], _in_words(fault["type"], fault["msg"]), at_key=strange))
     faults.sort(key=lambda fault: (fault.line, fault.column))
     return (None if faults else model), faults
 
 
-def _not_yaml(error: yaml.YAMLError) -> yaml_places.Fault:
-    mark = getattr(error, "problem_mark", None)
-    problem = " ".join(str(getattr(error, "problem", None) or error).split())
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return yaml_places.Fault(line, column, "the file", f"is not YAML: {problem}")
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a key that can stand here",
+    "string_type": "should be text; put it in quotes if it is a name",
+    "list_type": "should be a list",
+    "model_type": "should be a map of keys and values",
+    "invalid_key": "should be text; put it in quotes",
+}
+
+
+def _in_words(kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return _WORDS.get(kind) or message[:1].lower() + message[1:]
 
 
 def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:

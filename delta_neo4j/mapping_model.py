@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from delta_neo4j import expressions, plan
-from delta_neo4j.errors import MappingError
-from delta_neo4j.identifiers import property_name, schema_name
+from delta_neo4j import plan
+from delta_neo4j.mapping_embedding import EmbeddingModel  # noqa: TC001  # pydantic looks it up while it runs
+from delta_neo4j.mapping_names import ColumnName, Expression, PropertyName, SchemaName, Strict
 
-
-def _name_check(check: Any) -> AfterValidator:
-    def validate(value: str) -> str:
-        try:
-            check(value)
-        except MappingError as error:
-            raise ValueError(str(error)) from error
-        return value
-
-    return AfterValidator(validate)
-
-
-SchemaName = Annotated[str, _name_check(schema_name)]
-PropertyName = Annotated[str, _name_check(property_name)]
-ColumnName = Annotated[str, Field(min_length=1)]
-Expression = Annotated[str, Field(min_length=1), _name_check(expressions.stable)]
 KEY_TYPES = ("string", "integer", "boolean", "date", "datetime", "local_datetime")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PropertyModel(_Strict):
+class PropertyModel(Strict):
     """A value of a row as a graph property; one made from a column keeps the column's name unless told."""
 
     column: ColumnName | None = Field(None, description="the source column, by its exact name")
@@ -62,7 +42,9 @@ class PropertyModel(_Strict):
 
     def planned(self) -> plan.Property:
         """Give the plain form."""
-        made_from = plan.Input(self.expression, is_expression=True) if self.expression else plan.Input(self.column or "")
+        made_from = (
+            plan.Input(self.expression, is_expression=True) if self.expression else plan.Input(self.column or "")
+        )
         return plan.Property(self.property, made_from, self.type, self.filterable)
 
 
@@ -75,106 +57,33 @@ def _usable_as_key(parts: list[PropertyModel]) -> list[PropertyModel]:
     return parts
 
 
+def _each_once(properties: list[PropertyModel]) -> list[PropertyModel]:
+    names = [each.property for each in properties]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"property {twice[0]!r} is filled twice")
+    return properties
+
+
 Key = Annotated[list[PropertyModel], Field(min_length=1), AfterValidator(_usable_as_key)]
+Properties = Annotated[list[PropertyModel], AfterValidator(_each_once)]
 
 
-class IndexModel(_Strict):
-    """The vector index; unset figures are the server's."""
-
-    name: SchemaName
-    dimension: int = Field(384, ge=1, le=4096)
-    similarity: Literal["cosine", "euclidean"] = "cosine"
-    m: int | None = Field(None, ge=1, le=512)
-    ef_construction: int | None = Field(None, ge=1, le=3200)
-    quantization: bool | None = None
-
-
-class TextNodesModel(_Strict):
-    """One node a distinct text, which holds the vector; rows point at it."""
-
-    label: SchemaName
-    relationship: SchemaName
-
-    def planned(self) -> plan.TextNodes:
-        """Give the plain form."""
-        return plan.TextNodes(self.label, self.relationship)
-
-
-class ChunksModel(_Strict):
-    """Pieces of a long text, by the model's tokens; each is a node with its vector."""
-
-    label: SchemaName = "Chunk"
-    relationship: SchemaName = "HAS_CHUNK"
-    tokens: int = Field(200, ge=8, le=254, description="tokens a piece at most; MiniLM reads 254")
-    overlap: int = Field(40, ge=0, description="tokens that a piece repeats of the one before")
-
-    @model_validator(mode="after")
-    def _moves_on(self) -> ChunksModel:
-        if self.overlap * 2 > self.tokens:
-            raise ValueError("an overlap of more than half a piece would repeat every word several times")
-        return self
-
-    def planned(self) -> plan.Chunks:
-        """Give the plain form."""
-        return plan.Chunks(self.label, self.relationship, self.tokens, self.overlap)
-
-
-class EmbeddingModel(_Strict):
-    """What is embedded (the text of `text` or `template`, or ready vectors from `vector`) and which node holds it."""
-
-    text: ColumnName | None = Field(None, description="the column to embed")
-    template: str | None = Field(None, description="a text over columns, as in '{part}: {finding}'")
-    vector: ColumnName | None = Field(None, description="a column of ready vectors, array<float>")
-    blank_text: Literal["load", "dead_letter"] = "load"
-    property: PropertyName = "embedding"
-    index: IndexModel
-    text_nodes: TextNodesModel | None = None
-    chunks: ChunksModel | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> EmbeddingModel:
-        if [self.text, self.template, self.vector].count(None) != 2:  # noqa: PLR2004
-            raise ValueError("give one of `text` (a column to embed), `template` and `vector` (ready vectors)")
-        if self.template is not None:
-            try:
-                expressions.template(self.template)
-            except MappingError as error:
-                raise ValueError(str(error)) from error
-        if self.text_nodes and self.chunks:
-            raise ValueError("the vector is on nodes of texts or on chunks, not on both")
-        holder = self.text_nodes or self.chunks
-        if self.vector is not None and holder:
-            raise ValueError("ready vectors belong to rows: `text_nodes` and `chunks` need a text")
-        taken = ("text_id", "text") if self.text_nodes else ("chunk_id", "index", "text") if self.chunks else ()
-        if self.property in taken:
-            raise ValueError(f"{self.property!r} is what the node that holds the vector calls something else")
-        return self
-
-    def planned(self) -> plan.Embedding:
-        """Give the plain form."""
-        text = expressions.template(self.template) if self.template else (plan.Input(self.text),) if self.text else ()
-        vector = plan.Input(self.vector) if self.vector else None
-        holder = self.text_nodes or self.chunks
-        index = plan.VectorIndex(**self.index.model_dump())
-        blank = self.blank_text == "dead_letter"
-        return plan.Embedding(self.property, index, text, vector, blank, holder.planned() if holder else None)
-
-
-class EndModel(_Strict):
+class EndModel(Strict):
     """A node that a relationship finds by its key."""
 
-    label: SchemaName
-    key: Key
+    label: SchemaName = Field(description="the label by which the node is found")
+    key: Key = Field(description="the node's key, filled from this row; one that is null is no relationship")
 
 
-class RelationshipModel(_Strict):
+class RelationshipModel(Strict):
     """A relationship from each row; `direction` is seen from the row's node."""
 
-    type: SchemaName
-    direction: Literal["in", "out"] = "out"
-    end: EndModel
+    type: SchemaName = Field(description="the relationship's type")
+    direction: Literal["in", "out"] = Field("out", description="out: from the row's node to the end; in: to the row's")
+    end: EndModel = Field(description="the node at the other end")
     on_missing: plan.OnMissing = Field("merge", description="what happens where there is no end node")
-    properties: list[PropertyModel] = []
+    properties: Properties = Field([], description="of the relationship")
 
     def planned(self) -> plan.Relationship:
         """Give the plain form."""
@@ -183,14 +92,14 @@ class RelationshipModel(_Strict):
         return plan.Relationship(self.type, incoming, self.end.label, key, self.on_missing, properties)
 
 
-class EdgeModel(_Strict):
+class EdgeModel(Strict):
     """What each row of an edge list is: a relationship between two nodes, each found by its key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    type: SchemaName
-    start: EndModel = Field(alias="from")
-    end: EndModel = Field(alias="to")
+    type: SchemaName = Field(description="the relationships' type")
+    start: EndModel = Field(alias="from", description="the node where it begins")
+    end: EndModel = Field(alias="to", description="the node where it ends")
     on_missing: plan.OnMissing = Field("merge", description="what happens where a node is not there")
 
     def planned(self) -> plan.Edge:
@@ -199,17 +108,17 @@ class EdgeModel(_Strict):
         return plan.Edge(self.type, self.start.label, start, self.end.label, end, self.on_missing)
 
 
-class TableModel(_Strict):
+class TableModel(Strict):
     """One Delta table: nodes (`labels`, `key`, …) or an edge list (`relationship`)."""
 
-    name: SchemaName
+    name: SchemaName = Field(description="of the checkpoint's folder and the summary's entry")
     source: str = Field(min_length=1, description="a table's name or path")
-    labels: list[SchemaName] = []
-    key: Key | None = None
-    properties: list[PropertyModel] = []
-    embedding: EmbeddingModel | None = None
-    relationships: list[RelationshipModel] = []
-    relationship: EdgeModel | None = None
+    labels: list[SchemaName] = Field([], description="of the row's node; the first one carries the key's constraint")
+    key: Key | None = Field(None, description="what tells one node from another; one property or several")
+    properties: Properties = Field([], description="of the row's node, or of an edge list's relationship")
+    embedding: EmbeddingModel | None = Field(None, description="the vector on a text, and its index")
+    relationships: list[RelationshipModel] = Field([], description="from or to the row's node")
+    relationship: EdgeModel | None = Field(None, description="an edge list: each row is a relationship")
     order_by: list[ColumnName] = Field([], description="which row of one key is the newest, by these columns")
     new_columns: Literal["ignore", "add"] = Field("ignore", description="columns that the mapping does not name")
 
@@ -236,8 +145,21 @@ class TableModel(_Strict):
             ends.append((holder.relationship, "out", holder.label))
         if len(set(ends)) < len(ends):
             raise ValueError("the same relationship type to the same label stands twice")
-        if holder and any(p.filterable for p in self.properties):
-            raise ValueError("the vector index filters by properties of its own nodes: filterable needs the vector there")
+        if holder and holder.label in self.labels:
+            raise ValueError(f"{holder.label} is the label of the rows' own nodes; the nodes of texts need another")
+        return self
+
+    @model_validator(mode="after")
+    def _filters_beside_the_vector(self) -> TableModel:
+        elsewhere = [*(self.key or [])]
+        for related in self.relationships:
+            elsewhere += [*related.properties, *related.end.key]
+        if self.relationship:
+            elsewhere += [*self.relationship.start.key, *self.relationship.end.key]
+        if not self.embedding or self.embedding.text_nodes or self.embedding.chunks:
+            elsewhere += self.properties
+        if any(p.filterable for p in elsewhere):
+            raise ValueError("filterable is for `properties` of a node that holds the vector itself")
         return self
 
     def planned(self) -> plan.Table:
@@ -266,13 +188,24 @@ class TableModel(_Strict):
         )
 
 
-class MappingModel(_Strict):
+class MappingModel(Strict):
     """A whole mapping file."""
 
-    tables: list[TableModel] = Field(min_length=1)
+    tables: list[TableModel] = Field(min_length=1, description="loaded in this order")
 
     @model_validator(mode="after")
     def _no_table_twice(self) -> MappingModel:
         if len({t.name for t in self.tables}) < len(self.tables):
             raise ValueError("two tables have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _an_index_has_one_place(self) -> MappingModel:
+        places: dict[str, tuple[str, str]] = {}
+        for table in self.tables:
+            if table.embedding:
+                holder = table.embedding.text_nodes or table.embedding.chunks
+                place = (holder.label if holder else table.labels[0], table.embedding.property)
+                if places.setdefault(table.embedding.index.name, place) != place:
+                    raise ValueError(f"two vector indexes have the name {table.embedding.index.name}")
         return self

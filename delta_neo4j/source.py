@@ -2,8 +2,8 @@
 The Delta table as a stream of contract rows.
 
 Columns are pruned and renamed before the stream starts: inside `foreachBatch` nothing can be pruned any more,
-and safe names (`c0`, `c1`, …, in the order of `Table.inputs`) keep `:ID(RemovalEvent)` out of every expression. Expressions of the
-mapping are worked out there too: the stream is their only sight of the source.
+and safe names (`c0`, `c1`, …, in the order of `Table.inputs`) keep `:ID(RemovalEvent)` out of every expression.
+Expressions of the mapping are worked out there too: the stream is their only sight of the source.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name every Spark reader knows
 
+from delta_neo4j import expressions
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.identifiers import sql_quoted, table_name
 from delta_neo4j.plan import TEXT_HASH
@@ -83,6 +84,11 @@ def check_columns(table: Table, empty: DataFrame) -> None:
 
 
 def _check_expression(table: Table, expression: Input, empty: DataFrame) -> None:
+    for name in expressions.hidden_functions(expression.text, empty.columns):
+        raise PreflightError(
+            f"table {table.name} of the mapping: {expression} names {name!r}, which {table.source} has no column for; "
+            "Spark would take it for the function, which gives another value at every reading"
+        )
     try:
         # Beside a plain column an aggregate has no group, and Spark says so.
         empty.select(_value(expression), F.col(sql_quoted(empty.columns[0])).alias("beside")).schema  # noqa: B018

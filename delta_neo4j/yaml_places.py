@@ -32,26 +32,41 @@ class Document:
     values: Any
     root: yaml.Node | None
 
-    def fault(self, path: Sequence[int | str], message: str) -> Fault:
-        """Place a message at the deepest node of `path` that the file has."""
+    def fault(self, path: Sequence[int | str], message: str, *, at_key: bool = False) -> Fault:
+        """Place a message at the deepest node of `path` that the file has; `at_key` at the key before the value."""
+        place = self.root
         node = self.root
         for part in path:
-            below = _below(node, part)
-            if below is None:
+            key, node = _below(node, part)
+            if node is None:
                 break
-            node = below
-        mark = node.start_mark if node is not None else None
+            place = key if at_key and key else node
+        mark = place.start_mark if place is not None else None
         return Fault(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, dotted(path), message)
 
 
 def read(text: str) -> Document:
-    """Read YAML; raises `yaml.YAMLError` with its place."""
+    """Read YAML; raises `yaml.YAMLError` with its place, `ValueError` for a date or number that is none."""
     return Document(yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader))
+
+
+def broken(text: str, error: Exception) -> Fault:
+    """Say what kept `read` from reading `text`, and where, as far as that is known."""
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    problem = getattr(error, "problem", None) or error
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position].split("\n")
+        line, column = len(before), len(before[-1]) + 1
+        problem = f"the character U+{ord(text[error.position]):04X} cannot stand here"
+    if isinstance(error, RecursionError):
+        problem = "its lists and maps are nested too deeply"
+    return Fault(line, column, "the file", f"is not YAML: {' '.join(str(problem).split())}")
 
 
 def repeated_keys(document: Document) -> Iterator[Fault]:
     """Yield every key that stands twice in one map: YAML would take the last one without a word."""
-    yield from _repeated(document.root, [])
+    yield from _repeated(document.root, [], set())
 
 
 def dotted(path: Sequence[int | str]) -> str:
@@ -60,21 +75,24 @@ def dotted(path: Sequence[int | str]) -> str:
     return text.lstrip(".") or "the file"
 
 
-def _below(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
+def _below(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node | None, yaml.Node | None]:
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        found: yaml.Node = node.value[part]
-        return found
+        return None, node.value[part]
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(part):
-                return value
-    return None
+                return key, value
+    return None, None
 
 
-def _repeated(node: yaml.Node | None, path: list[int | str]) -> Iterator[Fault]:
+def _repeated(node: yaml.Node | None, path: list[int | str], met: set[int]) -> Iterator[Fault]:
+    # An alias leads to a node that was met already, perhaps to the one that it stands in.
+    if id(node) in met:
+        return
+    met.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for number, each in enumerate(node.value):
-            yield from _repeated(each, [*path, number])
+            yield from _repeated(each, [*path, number], met)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -83,4 +101,4 @@ def _repeated(node: yaml.Node | None, path: list[int | str]) -> Iterator[Fault]:
                 mark = key.start_mark
                 yield Fault(mark.line + 1, mark.column + 1, dotted([*path, name]), "stands twice in one map")
             seen.add(name)
-            yield from _repeated(value, [*path, name])
+            yield from _repeated(value, [*path, name], met)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from delta_neo4j.cypher import constraint_name
+from delta_neo4j import plan
 from delta_neo4j.errors import MappingError
 from delta_neo4j.mapping import read_mapping
 
@@ -31,7 +31,7 @@ def test_the_shipped_mapping_is_the_removals_graph():
     """Key, constraint name, index and both relationships are those of the contract."""
     (table,) = read_mapping("removals").tables
     assert table.labels == ("RemovalEvent",)
-    assert constraint_name("RemovalEvent", table.key) == "removal_event_removal_id_unique"
+    assert [p.name for p in table.key] == ["removal_id"]
     assert table.embedding.index.name == "removal_reason_embeddings"
     assert table.embedding.index.dimension == 384
     assert [(r.type, r.end_label, r.incoming) for r in table.relationships] == [
@@ -49,7 +49,75 @@ def test_every_shipped_mapping_is_sound():
 def test_a_property_keeps_its_columns_name(tmp_path):
     """Without `property` the graph name is the column's."""
     (table,) = _read(tmp_path, SOUND).tables
-    assert [(p.name, p.column, p.type) for p in table.properties] == [("size", "size", "integer")]
+    assert table.properties == (plan.Property("size", plan.Input("size"), "integer"),)
+
+
+def test_a_property_may_be_an_expression(tmp_path):
+    """An expression has a name of its own; one that is not replay-stable is refused."""
+    given = "{expression: upper(name), property: title, type: string}"
+    (table,) = _read(tmp_path, SOUND.replace("{column: size, type: integer}", given)).tables
+    assert table.properties == (plan.Property("title", plan.Input("upper(name)", is_expression=True), "string"),)
+
+
+def test_the_plan_asks_for_each_input_once(tmp_path):
+    """Columns, expressions, template, vector, ends and order are asked of the source once, in a stable order."""
+    text = (
+        SOUND.replace("type: integer}", "type: integer}, {column: size, property: width}").rstrip()
+        + """
+    embedding: {template: "{name}: {:ID(Odd)}", index: {name: things}}
+    relationships:
+      - {type: IN, end: {label: Room, key: [{column: room}]}, properties: [{expression: size + 1, property: bigger}]}
+    order_by: [changed, size]
+"""
+    )
+    (table,) = _read(tmp_path, text).tables
+    assert [str(each) for each in table.inputs] == [
+        "column 'id'", "column 'size'", "column 'name'", "column ':ID(Odd)'", "column 'room'", "expression 'size + 1'",
+        "column 'changed'",
+    ]  # fmt: skip
+
+
+def test_text_nodes_are_a_relationship_to_the_texts_node(tmp_path):
+    """The row points at the node of its text, which is found by the text's hash and asks no column of the source."""
+    text = SOUND + "    embedding: {text: size, text_nodes: {label: Size, relationship: HAS}, index: {name: sizes}}\n"
+    (table,) = _read(tmp_path, text).tables
+    (held,) = table.relationships
+    assert (held.type, held.end_label, held.incoming, held.on_missing) == ("HAS", "Size", False, "merge")
+    assert held.end_key == (plan.Property("text_id", plan.TEXT_HASH, "string"),)
+    assert table.text_nodes == plan.TextNodes("Size", "HAS")
+    assert (table.vector_on_row, table.has_text) == (None, True)
+    assert plan.TEXT_HASH not in table.inputs
+
+
+def test_an_edge_list_finds_both_ends_by_their_keys():
+    """The whole aircraft graph: four tables of nodes, then four of relationships keyed by both ends."""
+    tables = {table.name: table for table in read_mapping("aircraft").tables}
+    assert list(tables) == [
+        "aircraft", "systems", "components", "removals", "aircraft_system", "system_component", "component_removal",
+        "aircraft_removal",
+    ]  # fmt: skip
+    table = tables["component_removal"]
+    assert (table.edge.type, table.edge.start_label, table.edge.end_label) == (
+        "HAS_REMOVAL", "Component", "RemovalEvent",
+    )  # fmt: skip
+    assert [(p.name, p.input.text) for p in table.key] == [
+        ("component_id", ":START_ID(Component)"), ("removal_id", ":END_ID(RemovalEvent)"),
+    ]  # fmt: skip
+
+
+def test_the_same_removals_are_told_alike_in_all_their_mappings():
+    """The three shipped mappings of removals give their nodes the same key, properties and types."""
+    alone, reasons = (read_mapping(name).tables[0] for name in ("removals", "removals_by_reason"))
+    whole = next(table for table in read_mapping("aircraft").tables if table.name == "removals")
+    for other in (reasons, whole):
+        assert (other.labels, other.key, other.properties) == (alone.labels, alone.key, alone.properties)
+
+
+EMBEDDED = "    embedding: {text: size, index: {name: i}}\n"
+RELATED = "    relationships: [{type: IN, end: {label: Room, key: [{column: room}]}}]\n"
+SECOND = SOUND.replace("tables:\n", "").replace("name: things", "name: others")
+EDGE = "relationship: {type: R, from: {label: A, key: [{column: a}]}, to: {label: B, key: [{column: b}]}}"
+TEXT_NODES = "text_nodes: {label: Thing, relationship: R}"
 
 
 @pytest.mark.parametrize(
@@ -62,15 +130,60 @@ def test_a_property_keeps_its_columns_name(tmp_path):
         (("{column: size", "{column: _dn_hash"), "not usable as a property name"),
         (("key: [{column: id}]", "key: []"), "key"),
         (("tables:", "tables: ["), "not YAML"),
+        (("{column: id}", "{column: id, type: float}"), "a key of type float cannot be found again"),
+        (("{column: id}", "{column: id}, {column: a, property: id}"), "a key names one property twice"),
+        (("{column: size", "{column: size, expression: a"), "give either `column` or `expression`"),
+        (("{column: size", "{expression: a"), "an expression needs a name"),
+        (("{column: size", "{expression: rand(), property: size"), "another value at every reading"),
+        (("type: integer", "type: integer, filterable: true"), "filterable is for `properties` of a node"),
+        (("    key: [{column: id}]\n", ""), "give `labels` and `key`"),
+        (("    properties", f"    {EDGE}\n    properties"), "nothing of nodes"),
     ],
 )
 def test_a_faulty_mapping_is_refused_in_one_line(tmp_path, change, words):
     """The line names the file and the place."""
+    assert change[0] in SOUND
     with pytest.raises(MappingError) as caught:
         _read(tmp_path, SOUND.replace(*change, 1))
     assert words in str(caught.value)
     assert "m.yml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (EMBEDDED.replace("text: size, ", ""), "give one of `text`"),
+        (EMBEDDED.replace("text: size", "text: size, vector: v"), "give one of `text`"),
+        (EMBEDDED.replace("text: size", "template: size"), "names no column"),
+        (EMBEDDED.replace("text: size", "text: size, chunks: {overlap: 150}"), "more than half a piece"),
+        (EMBEDDED.replace("text: size", f"text: size, chunks: {{}}, {TEXT_NODES}"), "not on both"),
+        (EMBEDDED.replace("text: size", "vector: v, chunks: {}"), "ready vectors belong to rows"),
+        (EMBEDDED.replace("text: size", "text: size, chunks: {}, property: index"), "calls something else"),
+        (EMBEDDED.replace("text: size", "text: size, property: size"), "filled twice"),
+        (EMBEDDED.replace("text: size", f"text: size, {TEXT_NODES}"), "need another"),
+        (EMBEDDED.replace("name: i", "name: i, dimension: 0"), "dimension"),
+        (RELATED.replace("}}]", "}}, {type: IN, end: {label: Room, key: [{column: r}]}}]", 1), "stands twice"),
+        (RELATED.replace("}}]", "}, properties: [{column: a}, {column: b, property: a}]}]"), "filled twice"),
+        (RELATED.replace("}}]", "}, properties: [{column: a, filterable: true}]}]"), "filterable is for"),
+        (RELATED.replace("end:", "on_missing: ignore, end:"), "on_missing"),
+        (SECOND.replace("others", "things"), "two tables have the same name"),
+        (
+            EMBEDDED + SECOND.replace("[Thing]", "[Other]").rstrip() + "\n" + EMBEDDED,
+            "two vector indexes have the name i",
+        ),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(tmp_path, more, words):
+    """Vectors, relationships and tables that contradict themselves or each other say how."""
+    with pytest.raises(MappingError, match=words):
+        _read(tmp_path, SOUND.rstrip() + "\n" + more.lstrip("\n"))
+
+
+def test_several_faults_are_counted(tmp_path):
+    """The line has the first one, and says that the command which lists them all exists."""
+    with pytest.raises(MappingError, match=r"m.yml:5:14: .* \(and 1 more: delta-neo4j mapping check lists them\)"):
+        _read(tmp_path, SOUND.replace("[Thing]", "[a b]").replace("integer", "number"))
 
 
 def test_an_unknown_mapping_is_refused():
