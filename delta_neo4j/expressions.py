@@ -24,7 +24,9 @@ _UNSTABLE = frozenset(
     }
 )  # fmt: skip
 # These are functions even without parentheses.
-_BARE = frozenset({"current_timestamp", "current_date", "current_time", "localtimestamp", "current_user", "session_user"})
+_BARE = frozenset(
+    {"current_timestamp", "current_date", "current_time", "localtimestamp", "current_user", "session_user"}
+)
 _MORE_ROWS = frozenset(
     {"explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack", "json_tuple",
      "variant_explode", "variant_explode_outer"}

@@ -25,7 +25,7 @@ def identity(table: Table, version: str) -> list[Column]:
 
 
 def property_columns(table: Table, properties: tuple[Property, ...]) -> list[Column]:
-    """Give `p0`…, and the temporal ones, which travel as two numbers, as `d0`…"""
+    """Give `p0`…, and the temporal ones, which travel as two numbers, as `d0` and so on."""
     plain = [p for p in properties if not is_temporal(p)]
     columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
     return columns + [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(is_temporal, properties))]

@@ -62,7 +62,9 @@ class PropertyModel(_Strict):
 
     def planned(self) -> plan.Property:
         """Give the plain form."""
-        made_from = plan.Input(self.expression, is_expression=True) if self.expression else plan.Input(self.column or "")
+        made_from = (
+            plan.Input(self.expression, is_expression=True) if self.expression else plan.Input(self.column or "")
+        )
         return plan.Property(self.property, made_from, self.type, self.filterable)
 
 
@@ -237,7 +239,9 @@ class TableModel(_Strict):
         if len(set(ends)) < len(ends):
             raise ValueError("the same relationship type to the same label stands twice")
         if holder and any(p.filterable for p in self.properties):
-            raise ValueError("the vector index filters by properties of its own nodes: filterable needs the vector there")
+            raise ValueError(
+                "the vector index filters by properties of its own nodes: filterable needs the vector there"
+            )
         return self
 
     def planned(self) -> plan.Table:
@@ -248,8 +252,8 @@ class TableModel(_Strict):
         relationships = [r.planned() for r in self.relationships]
         if embedding and isinstance(embedding.holder, plan.TextNodes):
             text_id = plan.Property("text_id", plan.TEXT_HASH, "string")
-            held = plan.Relationship(embedding.holder.relationship, False, embedding.holder.label, (text_id,), "merge")
-            relationships.append(held)
+            kind, label = embedding.holder.relationship, embedding.holder.label
+            relationships.append(plan.Relationship(kind, False, label, (text_id,), "merge", of_text=True))
         key = (*edge.start_key, *edge.end_key) if edge else tuple(p.planned() for p in self.key or [])
         return plan.Table(
             name=self.name,

@@ -2,8 +2,8 @@
 The Delta table as a stream of contract rows.
 
 Columns are pruned and renamed before the stream starts: inside `foreachBatch` nothing can be pruned any more,
-and safe names (`c0`, `c1`, …, in the order of `Table.inputs`) keep `:ID(RemovalEvent)` out of every expression. Expressions of the
-mapping are worked out there too: the stream is their only sight of the source.
+and safe names (`c0`, `c1`, …, in the order of `Table.inputs`) keep `:ID(RemovalEvent)` out of every expression.
+Expressions of the mapping are worked out there too: the stream is their only sight of the source.
 """
 
 from __future__ import annotations

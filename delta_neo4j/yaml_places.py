@@ -67,7 +67,8 @@ def _below(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(part):
-                return value
+                below: yaml.Node = value
+                return below
     return None
 
 
