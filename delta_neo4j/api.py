@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from delta_neo4j import config
+from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -64,6 +65,9 @@ def _settings(given: Settings, mapping: str | None, **more: Any) -> LoadSettings
 
 
 def _session() -> Any:
-    from delta_neo4j.cli import spark_session
+    from pyspark.sql import SparkSession
 
-    return spark_session()
+    active = SparkSession.getActiveSession()
+    if active is None:
+        raise SettingsError("there is no Spark session here: start one (a Databricks notebook has one)")
+    return active

@@ -52,6 +52,23 @@ def edge_columns(table: Table, relationship: Relationship) -> list[Column]:
     return columns
 
 
+def piece_column(table: Table) -> Column:
+    """Give a row's `pieces` (index, piece, vector) as nodes: id, i, t, vector; none where it has no text."""
+    keys = [typed(table, p).cast("string") for p in table.key]
+    # Of the label and the key, so that the same piece of the same row is the same node whenever it is loaded.
+    prefix = F.to_json(F.array(F.lit(table.labels[0]), *keys))
+    none = F.array().cast("array<struct<index:int,piece:string,vector:binary>>")
+    return F.transform(
+        F.coalesce("pieces", none),
+        lambda each: F.struct(
+            F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
+            each["index"].alias("i"),
+            each["piece"].alias("t"),
+            each["vector"].alias("vector"),
+        ),
+    )
+
+
 def whole(parts: list[Column]) -> Column:
     """Tell whether every part of a key is there."""
     return reduce(and_, [part.isNotNull() for part in parts])

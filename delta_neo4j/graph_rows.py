@@ -11,8 +11,8 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.cypher import edges, nodes
 from delta_neo4j.cypher import removal as removal_text
-from delta_neo4j.cypher.common import HIDDEN, OWNER, is_temporal
-from delta_neo4j.graph_columns import bags, edge_columns, flag, identity, property_columns, whole
+from delta_neo4j.cypher.common import OWNER, is_temporal
+from delta_neo4j.graph_columns import bags, edge_columns, flag, identity, piece_column, property_columns, whole
 from delta_neo4j.model.weights import MAX_TOKENS
 from delta_neo4j.passes import (
     NODE_ROWS,
@@ -141,46 +141,19 @@ class GraphWriter:
         """Give rows the `pieces` (`text_hash`, `index`, `piece`, `piece_hash`) of their text, each with its vector."""
         step, table = self.step, self.step.table
         holder, embedding = table.chunks, table.embedding
-        if holder is None or embedding is None:
+        if holder is None or embedding is None or self.vectors is None:
             return Written(Counter(), [], self.bookmarks)
-        one = F.struct("index", "piece", "vector")
-        if self.vectors is None:
-            held = pieces.withColumn("vector", F.lit(None).cast("binary"))
-        else:
-            held = step.cache.attach(
-                pieces.withColumnRenamed("text_hash", "of").withColumnRenamed("piece_hash", "text_hash"), self.vectors
-            )
-            held = held.drop("text_hash").withColumnRenamed("of", "text_hash")
-        held = held.groupBy("text_hash").agg(F.sort_array(F.collect_list(one)).alias("pieces"))
+        vectors = step.cache.of(self.vectors).withColumnRenamed("text_hash", "piece_hash")
+        in_order = F.sort_array(F.collect_list(F.struct("index", "piece", "vector"))).alias("pieces")
+        held = pieces.join(vectors, "piece_hash", "left").groupBy("text_hash").agg(in_order)
         rows = step.hook("chunks", rows).join(held, "text_hash", "left")
-        # Of the label and the key, so that the same piece of the same row is the same node whenever it is loaded.
-        prefix = F.to_json(
-            F.array(F.lit(table.labels[0]), *[F.col(f"k{i}").cast("string") for i in range(len(table.key))])
-        )
-        shaped = rows.select(*self._identity(), F.col("rel_hash").alias("r"), F.col("pieces")).withColumn(
-            "c",
-            F.transform(
-                F.coalesce("pieces", F.array().cast("array<struct<index:int,piece:string,vector:binary>>")),
-                lambda each: F.struct(
-                    F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
-                    each["index"].alias("i"),
-                    each["piece"].alias("t"),
-                    each["vector"].alias("vector"),
-                ),
-            ),
-        )
+        shaped = rows.select(*self._identity(), F.col("rel_hash").alias("r"), piece_column(table).alias("c"))
         work = ChunkPass(
             **self._common(holder.relationship, NODE_ROWS),
             statement=nodes.upsert_chunks(table, holder, embedding.property),
-            parameters={
-                "owner": OWNER,
-                "stamp": stamp,
-                "labels": [holder.label],
-                "known": ["chunk_id", "index", "text", embedding.property, *HIDDEN],
-                "maps": [],
-            },
+            parameters={**parameters(table), "stamp": stamp},
         )
-        return self._run(shaped.drop("pieces").coalesce(step.write_partitions), work)
+        return self._run(shaped.coalesce(step.write_partitions), work)
 
     def edges(self, rows: DataFrame) -> Written:
         """Upsert the rows of an edge list, partitioned by the end that fewer different nodes stand at."""

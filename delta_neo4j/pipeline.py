@@ -104,19 +104,7 @@ class _Batch:
         with account.timed("look_up"):
             winners = texts.counted()
             filled = self._embed(texts, allowance)
-        count = staging.slices(account.rows_read)
-        for number in range(count):
-            allowance.check_time()
-            mine = filled
-            if filled is not None and count > 1 and filled.vectors.count > FEW_TEXTS:
-                mine = texts.of_slice(filled, number)
-            writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), mine.vectors if mine else None)
-            work = SliceLoad(step, self.batch_id, account, self.box, writer, texts)
-            work.load(winners.where(winners[staging.SLICE] == number), mine.faults if mine else {})
-            log.info(
-                "slice.written",
-                extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
-            )
+        self._write_slices(texts, winners, filled, allowance)
         with account.timed("record"):
             self.box.keep()
             account = step.hook("ledger", account)
@@ -131,6 +119,22 @@ class _Batch:
                 "seconds": account.seconds,
             },
         )
+
+    def _write_slices(self, texts: MicroTexts, winners: DataFrame, filled: Filled | None, allowance: Allowance) -> None:
+        step, account = self.step, self.account
+        count = staging.slices(account.rows_read)
+        for number in range(count):
+            allowance.check_time()
+            mine = filled
+            if filled is not None and count > 1 and filled.vectors.count > FEW_TEXTS:
+                mine = texts.of_slice(filled, number)
+            writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), mine.vectors if mine else None)
+            work = SliceLoad(step, self.batch_id, account, self.box, writer, texts)
+            work.load(winners.where(winners[staging.SLICE] == number), mine.faults if mine else {})
+            log.info(
+                "slice.written",
+                extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
+            )
 
     def _freeze(self, batch: DataFrame) -> DataFrame:
         step, account = self.step, self.account
