@@ -56,7 +56,7 @@ def load_command(
         settings = config.load_settings(_collect(flags, _defaults(context)), reset_checkpoint=reset_checkpoint)
 
         def load(spark: SparkSession, startup_seconds: float) -> RunReport:
-            from delta_neo4j.load import load
+            from delta_neo4j.loader import load
 
             return load(spark, settings, startup_seconds=startup_seconds)
 
@@ -253,9 +253,9 @@ def local_session(**options: str) -> SparkSession:
 
 def batch_function(defaults: Mapping[str, Any]) -> Callable[[DataFrame, int], None]:
     """Give the `foreachBatch` function for the settings of this process."""
-    from delta_neo4j import load
+    from delta_neo4j import loader
 
-    return load.batch_function(spark_session(), config.load_settings(_collect({}, defaults)))
+    return loader.batch_function(spark_session(), config.load_settings(_collect({}, defaults)))
 
 
 def main(arguments: list[str] | None = None, defaults: Mapping[str, Any] | None = None) -> None:

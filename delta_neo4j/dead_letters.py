@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j.errors import DeadLetterGateError
+from delta_neo4j.errors import BalanceError, DeadLetterGateError
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import FAULT, FAULT_CLASS, JSON_OPTIONS, sql_type, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import SparkSession
 
+    from delta_neo4j.ledger import Account
     from delta_neo4j.plan import Table
     from delta_neo4j.state import State
 
@@ -106,3 +107,39 @@ class DeadLetters:
             F.to_json(whole, JSON_OPTIONS).alias("row"),
             F.current_timestamp().alias("recorded_at"),
         )
+
+
+@dataclass
+class LetterBox:
+    """The dead letters of a micro-batch until they are kept; the gate is asked at each that comes."""
+
+    letters: DeadLetters
+    account: Account
+    hook: Callable[[str, Any], Any]
+    pending: list[tuple[DataFrame, int]] = field(default_factory=list)  # and how many they must be
+
+    def add(self, letters: DataFrame, count: int, *, of_rows: bool = True) -> None:
+        """Note dead letters to keep at the end; those of edges leave their row written."""
+        self.pending.append((letters, count))
+        if of_rows:
+            self.account.outcomes["dead_lettered"] += count
+        dead = sum(n for _, n in self.pending)
+        if dead > allowed(self.account.rows_read):
+            self.keep()  # so that there is something to look at
+        gate(dead, self.account.rows_read)
+
+    def keep(self) -> None:
+        """Append all of them; raise `BalanceError` unless the table then holds as many as were refused."""
+        if not self.pending:
+            return
+        letters, expected = self.pending[0]
+        for more, count in self.pending[1:]:
+            letters, expected = letters.unionByName(more), expected + count
+        letters = self.hook("dead_letters", letters)
+        self.letters.append(letters)
+        kept = self.letters.kept(letters.sparkSession)
+        if kept != expected:
+            raise BalanceError(
+                f"micro-batch {self.letters.batch_id} of {self.letters.table.name} does not add up: {expected} rows "
+                f"refused against {kept} dead letters kept ({expected - kept:+d})"
+            )

@@ -25,7 +25,7 @@ def identity(table: Table, version: str) -> list[Column]:
 
 
 def property_columns(table: Table, properties: tuple[Property, ...]) -> list[Column]:
-    """Give `p0`…, and the temporal ones, which travel as two numbers, as `d0`…"""
+    """Give `p0`…, and the temporal ones, which travel as two numbers, as `d0` and so on."""
     plain = [p for p in properties if not is_temporal(p)]
     columns = [typed(table, p).alias(f"p{i}") for i, p in enumerate(plain)]
     return columns + [typed(table, p).alias(f"d{i}") for i, p in enumerate(filter(is_temporal, properties))]
@@ -50,6 +50,23 @@ def edge_columns(table: Table, relationship: Relationship) -> list[Column]:
         values = [typed(table, p) for p in relationship.properties]
         columns += [value.alias(f"p{i}") for i, value in enumerate(values)] + [digest(values).alias("q")]
     return columns
+
+
+def piece_column(table: Table) -> Column:
+    """Give a row's `pieces` (index, piece, vector) as nodes: id, i, t, vector; none where it has no text."""
+    keys = [typed(table, p).cast("string") for p in table.key]
+    # Of the label and the key, so that the same piece of the same row is the same node whenever it is loaded.
+    prefix = F.to_json(F.array(F.lit(table.labels[0]), *keys))
+    none = F.array().cast("array<struct<index:int,piece:string,vector:binary>>")
+    return F.transform(
+        F.coalesce("pieces", none),
+        lambda each: F.struct(
+            F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
+            each["index"].alias("i"),
+            each["piece"].alias("t"),
+            each["vector"].alias("vector"),
+        ),
+    )
 
 
 def whole(parts: list[Column]) -> Column:

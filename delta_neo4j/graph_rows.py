@@ -10,13 +10,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.cypher import edges, nodes
-from delta_neo4j.cypher.common import HIDDEN, OWNER, is_temporal
-from delta_neo4j.graph_columns import bags, edge_columns, flag, identity, property_columns, whole
+from delta_neo4j.cypher import removal as removal_text
+from delta_neo4j.cypher.common import OWNER, is_temporal
+from delta_neo4j.graph_columns import bags, edge_columns, flag, identity, piece_column, property_columns, whole
 from delta_neo4j.model.weights import MAX_TOKENS
 from delta_neo4j.passes import (
     NODE_ROWS,
     RELATIONSHIP_ROWS,
     ChunkPass,
+    DeletePass,
     EdgePass,
     LookUpPass,
     NodePass,
@@ -24,6 +26,7 @@ from delta_neo4j.passes import (
     TextPass,
 )
 from delta_neo4j.ranking import digest
+from delta_neo4j.removal import parameters
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, text
 from delta_neo4j.writer import OUTPUT, Pass, Written, gather
@@ -31,6 +34,7 @@ from delta_neo4j.writer import OUTPUT, Pass, Written, gather
 if TYPE_CHECKING:
     from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.pipeline import LoadStep
+    from delta_neo4j.plan import Table
 
 
 FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
@@ -55,7 +59,7 @@ class GraphWriter:
             **self._common("look-up", RELATIONSHIP_ROWS),
             statement=nodes.keep_unchanged(table),
             parameters={"source": f"{self.step.source_token}:"},
-            edges=nodes.edge_types(table),
+            edges=len(table.edge_types),
         )
         return self._run(rows.select(*columns).coalesce(self.step.write_partitions), work)
 
@@ -88,7 +92,7 @@ class GraphWriter:
             vector_name=vector.property if vector else None,
             texts=texts,
             max_tokens=MAX_TOKENS,
-            edges=nodes.edge_types(table),
+            edges=len(table.edge_types),
         )
         columns = [*self._identity(), *property_columns(table, table.properties), *vectors]
         shaped = rows.select(*columns, *self._flags(self._without(), cut))
@@ -137,42 +141,19 @@ class GraphWriter:
         """Give rows the `pieces` (`text_hash`, `index`, `piece`, `piece_hash`) of their text, each with its vector."""
         step, table = self.step, self.step.table
         holder, embedding = table.chunks, table.embedding
-        if holder is None or embedding is None:
+        if holder is None or embedding is None or self.vectors is None:
             return Written(Counter(), [], self.bookmarks)
-        one = F.struct("index", "piece", "vector")
-        if self.vectors is None:
-            held = pieces.withColumn("vector", F.lit(None).cast("binary"))
-        else:
-            held = step.cache.attach(pieces.withColumnRenamed("text_hash", "of").withColumnRenamed("piece_hash", "text_hash"), self.vectors)
-            held = held.drop("text_hash").withColumnRenamed("of", "text_hash")
-        held = held.groupBy("text_hash").agg(F.sort_array(F.collect_list(one)).alias("pieces"))
+        vectors = step.cache.of(self.vectors).withColumnRenamed("text_hash", "piece_hash")
+        in_order = F.sort_array(F.collect_list(F.struct("index", "piece", "vector"))).alias("pieces")
+        held = pieces.join(vectors, "piece_hash", "left").groupBy("text_hash").agg(in_order)
         rows = step.hook("chunks", rows).join(held, "text_hash", "left")
-        # Of the label and the key, so that the same piece of the same row is the same node whenever it is loaded.
-        prefix = F.to_json(F.array(F.lit(table.labels[0]), *[F.col(f"k{i}").cast("string") for i in range(len(table.key))]))
-        shaped = rows.select(*self._identity(), F.col("rel_hash").alias("r"), F.col("pieces")).withColumn(
-            "c",
-            F.transform(
-                F.coalesce("pieces", F.array().cast("array<struct<index:int,piece:string,vector:binary>>")),
-                lambda each: F.struct(
-                    F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
-                    each["index"].alias("i"),
-                    each["piece"].alias("t"),
-                    each["vector"].alias("vector"),
-                ),
-            ),
-        )
+        shaped = rows.select(*self._identity(), F.col("rel_hash").alias("r"), piece_column(table).alias("c"))
         work = ChunkPass(
             **self._common(holder.relationship, NODE_ROWS),
             statement=nodes.upsert_chunks(table, holder, embedding.property),
-            parameters={
-                "owner": OWNER,
-                "stamp": stamp,
-                "labels": [holder.label],
-                "known": ["chunk_id", "index", "text", embedding.property, *HIDDEN],
-                "maps": [],
-            },
+            parameters={**parameters(table), "stamp": stamp},
         )
-        return self._run(shaped.drop("pieces").coalesce(step.write_partitions), work)
+        return self._run(shaped.coalesce(step.write_partitions), work)
 
     def edges(self, rows: DataFrame) -> Written:
         """Upsert the rows of an edge list, partitioned by the end that fewer different nodes stand at."""
@@ -195,9 +176,19 @@ class GraphWriter:
         )
         return self._run(shaped.repartition(step.write_partitions, *hub).sortWithinPartitions(*hub), work)
 
+    def delete(self, rows: DataFrame, table: Table) -> Written:
+        """Take away what the rows with these keys put into the graph."""
+        work = DeletePass(
+            **self._common("delete", NODE_ROWS), statement=removal_text.delete_rows(table), parameters=parameters(table)
+        )
+        shaped = self.step.hook("delete", rows.select(*self._identity()))
+        return self._run(shaped.repartition(self.step.write_partitions, "k0"), work)
+
     @staticmethod
     def _hub(rows: DataFrame, start: list[str], end: list[str]) -> list[str]:
-        counts = rows.agg(F.approx_count_distinct(F.struct(*start)), F.approx_count_distinct(F.struct(*end))).collect()[0]
+        counts = rows.agg(F.approx_count_distinct(F.struct(*start)), F.approx_count_distinct(F.struct(*end))).collect()[
+            0
+        ]
         return start if counts[0] <= counts[1] else end
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:

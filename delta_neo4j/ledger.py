@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from delta_neo4j.errors import BalanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import SparkSession
 
     from delta_neo4j.state import State
@@ -38,6 +42,15 @@ class Account:
     embedding: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EMBEDDING_TERMS, 0))
     writer: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WRITER_TERMS, 0))
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a block to a stage."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - began
 
     def edges(self, edge_type: str) -> dict[str, int]:
         """Give the terms of one relationship type, zero where nothing was counted."""

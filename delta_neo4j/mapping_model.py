@@ -170,8 +170,8 @@ class TableModel(Strict):
         relationships = [r.planned() for r in self.relationships]
         if embedding and isinstance(embedding.holder, plan.TextNodes):
             text_id = plan.Property("text_id", plan.TEXT_HASH, "string")
-            held = plan.Relationship(embedding.holder.relationship, False, embedding.holder.label, (text_id,), "merge")
-            relationships.append(held)
+            kind, label = embedding.holder.relationship, embedding.holder.label
+            relationships.append(plan.Relationship(kind, False, label, (text_id,), "merge", of_text=True))
         key = (*edge.start_key, *edge.end_key) if edge else tuple(p.planned() for p in self.key or [])
         return plan.Table(
             name=self.name,

@@ -175,20 +175,29 @@ class EdgePass(Pass):
         there: set[int] = set()
         for record in records:
             task.counts[record["outcome"]] += len(record["rows"])
+            if record["outcome"] != "superseded":
+                task.counts["expected"] += len(record["rows"])
             there.update(record["rows"])
         for row in rows:
             if row["i"] in there:
                 continue
             if self.skips:
                 task.counts["skipped"] += 1
+                task.counts["expected"] += 1
             else:
                 names = keys(self.key_width)
-                ends = [repr([row[name] for name in part]) for part in (names[: self.start_width], names[self.start_width :])]
-                task.refuse(row, RefusedError("end_missing", f"no nodes have the keys {' and '.join(ends)}, or one has none"))
+                ends = [
+                    repr([row[name] for name in part])
+                    for part in (names[: self.start_width], names[self.start_width :])
+                ]
+                task.refuse(
+                    row, RefusedError("end_missing", f"no nodes have the keys {' and '.join(ends)}, or one has none")
+                )
 
     def refused(self, row: dict[str, Any], task: Task) -> None:  # noqa: ARG002
         """Count the row: it is its edge."""
         task.counts["dead_lettered"] += 1
+        task.counts["expected"] += 1
 
 
 @dataclass(frozen=True)
@@ -217,6 +226,27 @@ class LookUpPass(Pass):
                 task.counts[f"expected.{i}"] += row[f"e{i}"]
 
 
+@dataclass(frozen=True)
+class DeletePass(Pass):
+    """Takes away what rows with these keys put into the graph; columns k0 and so on."""
+
+    def rows(self, batch: pa.RecordBatch) -> Rows:
+        """Build {k0…, i} for each row."""
+        return rowwise({name: values(batch.column(name)) for name in keys(self.key_width)} | numbered(batch))
+
+    def tally(self, rows: Rows, records: list[dict[str, Any]], task: Task) -> None:
+        """Count what was found and taken away, and the keys that nothing was found for."""
+        found = {number for record in records for number in record["deleted"]}
+        for row in rows:
+            task.counts["deleted" if row["i"] in found else "unchanged"] += 1
+
+    def refused(self, row: dict[str, Any], task: Task) -> None:  # noqa: ARG002
+        """Raise: a row that cannot be taken away is nobody's dead letter."""
+        raise GraphUnavailableError(
+            f"the graph does not let go of the row with key {[row[n] for n in keys(self.key_width)]}"
+        )
+
+
 def keys(width: int) -> list[str]:
     """Name the columns of a key."""
     return [f"k{i}" for i in range(width)]
@@ -233,7 +263,7 @@ def numbered(batch: pa.RecordBatch) -> dict[str, list[int]]:
 
 
 def moments(batch: pa.RecordBatch, count: int) -> dict[str, list[int | None]]:
-    """Give s0…, n0…: seconds and nanoseconds of the temporal properties d0…"""
+    """Give s0…, n0…: seconds and nanoseconds of the temporal properties d0 and so on."""
     found: dict[str, list[int | None]] = {}
     for i in range(count):
         found[f"s{i}"], found[f"n{i}"] = epochs(batch.column(f"d{i}"))

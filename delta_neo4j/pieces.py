@@ -54,7 +54,7 @@ class Cutter:
         return pieces
 
 
-def cut(rows: DataFrame, texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFrame:
+def cut(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFrame:
     """
     Cut each distinct one of `texts` (`text_hash`, `text`) and keep the pieces at `path`.
 
@@ -64,4 +64,4 @@ def cut(rows: DataFrame, texts: DataFrame, chunks: Chunks, tokenizer: str, path:
     found = distinct.mapInArrow(Cutter(tokenizer, chunks.tokens, chunks.overlap), _CUT)
     found = found.withColumn("piece_hash", F.sha2("piece", 256))
     found.write.mode("overwrite").parquet(path)
-    return rows.sparkSession.read.schema(found.schema).parquet(path)
+    return texts.sparkSession.read.schema(found.schema).parquet(path)

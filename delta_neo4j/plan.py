@@ -105,6 +105,7 @@ class Relationship:
     on_missing: OnMissing
     properties: tuple[Property, ...] = ()
     retired: bool = False
+    of_text: bool = False  # the other end stands for the row's text, and is the loader's own
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ class Table:
             found += [self.embedding.vector] if self.embedding.vector else []
         found += [p.input for r in self.relationships for p in (*r.end_key, *r.properties)]
         return tuple(one for one in dict.fromkeys([*found, *self.order_by]) if one != TEXT_HASH)
+
+    @property
+    def edge_types(self) -> tuple[str, ...]:
+        """The types of a row's edges, in the order of the passes: its relationships, then its pieces."""
+        return (*(r.type for r in self.relationships), *([self.chunks.relationship] if self.chunks else []))
 
     @property
     def has_text(self) -> bool:

@@ -16,7 +16,7 @@ from delta_neo4j.server import server_version
 from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.plan import Connection, Graph, Table
@@ -38,8 +38,18 @@ class Ready:
     server_version: str | None = None
 
 
-def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: State) -> Ready:
-    """Look for everything in the order of cost; the first thing that is missing stops the run."""
+def check(
+    spark: SparkSession,
+    graph: Graph,
+    settings: LoadSettings,
+    state: State,
+    frames: Mapping[str, SourceVersion] | None = None,
+) -> Ready:
+    """
+    Look for everything in the order of cost; the first thing that is missing stops the run.
+
+    `frames` are sources, by table, that are not Delta tables and were looked at already.
+    """
     choose.has_text(graph, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     version = server_version(connection)
@@ -47,7 +57,12 @@ def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: Stat
         made: list[Future[None]] = []
         # The model may have to be noted, a Delta commit on a cold JVM: the indexes come online meanwhile.
         ready = check_texts(
-            spark, graph, settings, state, then=lambda: made.append(beside.submit(_ensure, connection, graph))
+            spark,
+            graph,
+            settings,
+            state,
+            frames=frames,
+            then=lambda: made.append(beside.submit(_ensure, connection, graph)),
         )
         made[0].result()
     return replace(ready, server_version=version)
@@ -59,14 +74,20 @@ def _ensure(connection: Connection, graph: Graph) -> None:
 
 
 def check_texts(
-    spark: SparkSession, graph: Graph, settings: TextSettings, state: State, then: Callable[[], None] = lambda: None
+    spark: SparkSession,
+    graph: Graph,
+    settings: TextSettings,
+    state: State,
+    *,
+    then: Callable[[], None] = lambda: None,
+    frames: Mapping[str, SourceVersion] | None = None,
 ) -> Ready:
     """
     Look for all that embedding needs: the tables, a strategy that works, and the model the state knows.
 
     `then` is called when all is found, before anything is written.
     """
-    sources = {table.name: check_source(spark, table) for table in graph.tables}
+    sources = {table.name: check_source(spark, table, (frames or {}).get(table.name)) for table in graph.tables}
     if not choose.has_text(graph, settings.embedding):
         then()
         return Ready(sources, None, "the mapping embeds no text", NO_MODEL)
@@ -84,9 +105,9 @@ def check_texts(
     return Ready(sources, embedder, reason, model_id)
 
 
-def check_source(spark: SparkSession, table: Table) -> SourceVersion:
-    """Look at a table and its columns; raise `PreflightError` for what the mapping cannot use."""
-    found = source.describe(spark, table.source)
+def check_source(spark: SparkSession, table: Table, frame: SourceVersion | None = None) -> SourceVersion:
+    """Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use."""
+    found = frame or source.describe(spark, table.source)
     empty = spark.createDataFrame([], found.schema)
     source.check_columns(table, empty)
     source_types.check_types(table, empty)

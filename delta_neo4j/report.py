@@ -28,6 +28,7 @@ class TableRun:
     source_mode: str
     source_version: int
     batches: int = 0
+    error: str | None = None
     account: Account = field(default_factory=Account)
 
 
@@ -126,7 +127,9 @@ def _installed() -> bool:
 
 
 def _table(table: TableRun) -> dict[str, Any]:
-    fixed = {key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches")}
+    fixed = {
+        key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches", "error")
+    }
     return {**fixed, **_counts(table.account)}
 
 

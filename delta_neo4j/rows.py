@@ -82,8 +82,8 @@ class Bags:
         bags = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         for bag in bags if self.maps or self.absent else ():
             for name in self.maps:
-                bag |= _flattened(name, bag.pop(name))
-            bag |= dict.fromkeys(self.absent)
+                bag.update(_flattened(name, bag.pop(name)))
+            bag.update(dict.fromkeys(self.absent))
         return bags
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from delta_neo4j.settings import TextSettings
 
 
-_KNOWN: tuple[type[Exception], ...] = (LoaderError, *SPARK_ERRORS)
+KNOWN: tuple[type[Exception], ...] = (LoaderError, *SPARK_ERRORS)
 
 
 def reported(
@@ -47,7 +47,7 @@ def reported(
     state = State(settings.state)
     try:
         work(state, report)
-    except _KNOWN as error:
+    except KNOWN as error:
         told = as_loader_error(error)
         if isinstance(told, TerminalError) and report.total.embedding["texts_embedded"]:
             told = TransientError(str(told))  # exit code 2 says that nothing was done; this has been paid for

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from neo4j.exceptions import ClientError, DatabaseError, DriverError, Neo4jError
 
-from delta_neo4j import cypher
+from delta_neo4j.cypher import schema as cypher
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.transactions import one_line
 
 if TYPE_CHECKING:
     import neo4j
 
-    from delta_neo4j.plan import Embedding, Graph, Property, Table
+    from delta_neo4j.plan import Embedding, Graph, Table
 
+FILTERS_SINCE = 2026
 ONLINE_TIMEOUT = 600.0  # seconds for an index over a graph that is already there
 
 
@@ -23,11 +24,12 @@ def ensure(driver: neo4j.Driver, database: str, graph: Graph) -> None:
     """Make and await every constraint and index of the mapping, or raise `PreflightError`."""
     with driver.session(database=database) as session:
         try:
-            for label, key in _node_keys(graph):
+            for label, key in node_keys(graph):
                 _ensure_constraint(session, label, key)
+            filters = _can_filter(driver)
             for table in graph.tables:
                 if table.embedding:
-                    _ensure_vector_index(session, table, table.embedding)
+                    _ensure_vector_index(session, table, table.embedding, filters=filters)
             _await_online(session, graph)
         except (Neo4jError, DriverError) as error:
             raise PreflightError(
@@ -36,14 +38,33 @@ def ensure(driver: neo4j.Driver, database: str, graph: Graph) -> None:
             ) from error
 
 
-def _node_keys(graph: Graph) -> list[tuple[str, tuple[Property, ...]]]:
-    keys = [(table.labels[0], table.key) for table in graph.tables]
-    keys += [(r.end_label, r.end_key) for table in graph.tables for r in table.relationships]
-    distinct = {(label, tuple(p.name for p in key)): (label, key) for label, key in keys}
-    return list(distinct.values())
+def node_keys(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
+    """Give (label, key properties) of every node that the mapping finds by its key, each once."""
+    keys = []
+    for table in graph.tables:
+        if table.edge:
+            keys += [(table.edge.start_label, table.edge.start_key), (table.edge.end_label, table.edge.end_key)]
+        else:
+            keys.append((table.labels[0], table.key))
+        keys += [(r.end_label, r.end_key) for r in table.relationships if not r.retired]
+    named = [(label, tuple(p.name for p in key)) for label, key in keys]
+    named += [(table.chunks.label, ("chunk_id",)) for table in graph.tables if table.chunks]
+    return list(dict.fromkeys(named))
 
 
-def _ensure_constraint(session: neo4j.Session, label: str, key: tuple[Property, ...]) -> None:
+def holder(table: Table) -> str:
+    """Give the label of the nodes that hold a table's vectors."""
+    found = table.embedding.holder if table.embedding else None
+    return found.label if found else table.labels[0]
+
+
+def _can_filter(driver: neo4j.Driver) -> bool:
+    # Calendar versions begin with the year; the vector index takes more properties since 2026.01.
+    version = str(driver.get_server_info().agent).removeprefix("Neo4j/").split(".")[0]
+    return version.isdigit() and int(version) >= FILTERS_SINCE
+
+
+def _ensure_constraint(session: neo4j.Session, label: str, key: tuple[str, ...]) -> None:
     try:
         session.run(cypher.create_constraint(label, key)).consume()
     except (ClientError, DatabaseError) as error:
@@ -54,7 +75,7 @@ def _ensure_constraint(session: neo4j.Session, label: str, key: tuple[Property, 
         "WHERE entityType = 'NODE' AND labelsOrTypes = [$label] AND type IN $types RETURN properties"
     )
     types = ["UNIQUENESS", "NODE_PROPERTY_UNIQUENESS", "NODE_KEY"]
-    wanted = sorted(p.name for p in key)
+    wanted = sorted(key)
     found = [sorted(record["properties"]) for record in session.run(query, label=label, types=types)]
     if wanted not in found:
         name = cypher.constraint_name(label, key)
@@ -64,21 +85,22 @@ def _ensure_constraint(session: neo4j.Session, label: str, key: tuple[Property, 
         )
 
 
-def _constraint_fault(session: neo4j.Session, label: str, key: tuple[Property, ...], error: Neo4jError) -> str:
+def _constraint_fault(session: neo4j.Session, label: str, key: tuple[str, ...], error: Neo4jError) -> str:
     twins = session.run(cypher.duplicates(label, key)).data()
     if not twins:
         return f"the constraint on {label} cannot be made: {one_line(error)}"
     named = ", ".join(f"{', '.join(map(str, twin['key']))} ({twin['nodes']} nodes)" for twin in twins)
-    columns = ", ".join(p.name for p in key)
+    columns = ", ".join(key)
     return (
         f"{label}({columns}) cannot be made unique, the graph holds duplicates: {named}; "
         "merge or remove them and run again"
     )
 
 
-def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedding) -> None:
-    label, index = table.labels[0], embedding.index
-    session.run(cypher.create_vector_index(label, embedding.property, index)).consume()
+def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedding, *, filters: bool) -> None:
+    label = holder(table)
+    filterable = tuple(p.name for p in table.properties if p.filterable) if filters else ()
+    session.run(cypher.create_vector_index(label, embedding.property, embedding.index, filterable)).consume()
     covering_index(session, label, embedding)
 
 
@@ -111,7 +133,7 @@ def _check_config(row: dict[str, Any], label: str, embedding: Embedding) -> None
 def _await_online(session: neo4j.Session, graph: Graph) -> None:
     # MERGE without an index online scans (10,000 rows took 248 s), so this is proved, not assumed. Only the
     # mapping's own labels count: a stranger's broken index is not ours to wait for.
-    labels = list({label for label, _ in _node_keys(graph)})
+    labels = list({label for label, _ in node_keys(graph)})
     query = (
         "SHOW INDEXES YIELD name, state, labelsOrTypes WHERE state <> 'ONLINE' "
         "AND any(label IN labelsOrTypes WHERE label IN $labels) RETURN name, state"

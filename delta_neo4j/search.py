@@ -10,7 +10,7 @@ from neo4j.exceptions import Neo4jError
 from delta_neo4j.embedding.base import Calls, checked
 from delta_neo4j.errors import PreflightError, SettingsError
 from delta_neo4j.identifiers import HIDDEN_PREFIX, quoted
-from delta_neo4j.schema import covering_index
+from delta_neo4j.schema import covering_index, holder
 from delta_neo4j.server import server_version
 from delta_neo4j.transactions import one_line, open_driver
 
@@ -71,7 +71,7 @@ def nearest(connection: Connection, table: Table, vector: Vector, limit: int) ->
     asked = {"asked": limit * OVERSAMPLING, "vector": vector.tolist(), "limit": limit}
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         try:
-            index = covering_index(session, table.labels[0], embedding)
+            index = covering_index(session, holder(table), embedding)
             return [_hit(table, embedding, record) for record in session.run(query, {"index": index, **asked})]
         except Neo4jError as error:
             raise PreflightError(f"the graph cannot be searched: {one_line(error)}") from error
@@ -81,8 +81,7 @@ def lines(table: Table, hits: list[Hit], limit: int) -> list[str]:
     """Lay out hits for a person: different texts, best first, with how many nodes carry each."""
     if not hits:
         return ["no answer: the graph holds no vector yet; run delta-neo4j load"]
-    column = table.embedding.text_column if table.embedding else None
-    names = [p.name for p in table.properties if p.column == column]
+    names = _text_names(table)
     alike: dict[str, list[Hit]] = {}
     for hit in hits:
         alike.setdefault(str(hit.properties.get(names[0], "")) if names else str(hit.key), []).append(hit)
@@ -94,6 +93,17 @@ def lines(table: Table, hits: list[Hit], limit: int) -> list[str]:
     return shown
 
 
+def _text_names(table: Table) -> list[str]:
+    """Name the property that shows the embedded text, where a node has one."""
+    if table.embedding is None or table.embedding.holder:
+        return ["text"]
+    return [p.name for p in table.properties if (p.input,) == table.embedding.text]
+
+
+def _key_names(table: Table) -> tuple[str, ...]:
+    return ("text_id",) if table.text_nodes else ("chunk_id",) if table.chunks else tuple(p.name for p in table.key)
+
+
 def _hit(table: Table, embedding: Embedding, record: neo4j.Record) -> Hit:
     found = record["properties"]
     shown = {
@@ -101,4 +111,6 @@ def _hit(table: Table, embedding: Embedding, record: neo4j.Record) -> Hit:
         for name, value in found.items()
         if name != embedding.property and not name.startswith(HIDDEN_PREFIX)
     }
-    return Hit(tuple(found.get(p.name) for p in table.key), tuple(sorted(record["labels"])), record["score"], shown)
+    return Hit(
+        tuple(found.get(name) for name in _key_names(table)), tuple(sorted(record["labels"])), record["score"], shown
+    )

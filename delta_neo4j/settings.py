@@ -159,4 +159,5 @@ class LoadSettings(StreamSettings):
 
     neo4j: Neo4jSettings
     reset_checkpoint: bool = False
+    keep_going: bool = False  # at a table that fails: load the others, then fail
     graph_retry_seconds: float = Field(300.0, ge=0)

@@ -65,7 +65,9 @@ def _is_point(kind: T.DataType) -> bool:
 def _is_flat(kind: T.DataType) -> bool:
     if isinstance(kind, T.StructType):
         return all(isinstance(field.dataType, _VALUES) for field in kind)
-    return isinstance(kind, T.MapType) and isinstance(kind.keyType, T.StringType) and isinstance(kind.valueType, _VALUES)
+    return (
+        isinstance(kind, T.MapType) and isinstance(kind.keyType, T.StringType) and isinstance(kind.valueType, _VALUES)
+    )
 
 
 def _kind(table: Table, made_from: Input, rows: DataFrame) -> T.DataType:

@@ -33,6 +33,10 @@ SCHEMAS = {
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
         "reason_class STRING, reason STRING, row STRING, recorded_at TIMESTAMP"
     ),
+    "mappings": (
+        "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
+        "recorded_at TIMESTAMP"
+    ),
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }
 PARTITIONED_BY = {"embeddings": ("model_id", "part")}

@@ -20,7 +20,7 @@ _TEMPORAL = {"date": "date", "datetime": "datetime", "local_datetime": "localdat
 
 
 def matching(key: tuple[Property, ...], prefix: str, row: str = "row") -> str:
-    """Build the map that finds a node by its key, from `row.k0`, `row.k1` …"""
+    """Build the map that finds a node by its key, from `row.k0`, `row.k1` and so on."""
     return ", ".join(f"{quoted(p.name)}: {row}.{prefix}{i}" for i, p in enumerate(key))
 
 
@@ -30,7 +30,7 @@ def is_temporal(prop: Property) -> bool:
 
 
 def temporals(properties: tuple[Property, ...], variable: str) -> str:
-    """Build the assignments of the temporal properties from `row.s0`, `row.n0` …"""
+    """Build the assignments of the temporal properties from `row.s0`, `row.n0` and so on."""
     text = ""
     for i, prop in enumerate(filter(is_temporal, properties)):
         moment = f"datetime({{epochSeconds: row.s{i}, nanosecond: row.n{i}}})"

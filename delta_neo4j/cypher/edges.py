@@ -16,9 +16,10 @@ def merge_relationships(table: Table, position: int) -> str:
     Build one relationship pass; the last one stamps `_dn_rel_hash`.
 
     Parameters: `$owner`, `$rows` of {k0…: the row's key, v, h, r: hash of the row's edges, t0…: end key or null,
-    i: row number, and where the relationship has properties p: those, q: their hash}, `$stamp`: false when an earlier pass refused an edge, so that it is tried again. Only rows whose
-    node holds this very version take part. The row's own outdated edges of this type go; others' stay. Returns
-    (written, unchanged, skipped, none: rows without an end, removed, missing: row numbers).
+    i: row number, and where the relationship has properties p: those, q: their hash}, `$stamp`: false when an earlier
+    pass refused an edge, so that it is tried again. Only rows whose node holds this very version take part. The row's
+    own outdated edges of this type go; others' stay. Returns (written, unchanged, skipped, none: rows without an end,
+    removed, missing: row numbers).
     """
     relationship = table.relationships[position]
     return "\n".join(

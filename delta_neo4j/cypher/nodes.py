@@ -22,21 +22,17 @@ def upsert_nodes(table: Table) -> str:
     truncated, length_unknown, e0…) with outcomes written, unchanged, superseded.
     """
     labels = "".join(f":{quoted(label)}" for label in table.labels[1:])
-    edges = "".join(f", sum(row.e{i}) AS e{i}" for i in range(edge_types(table)))
+    values = temporals(table.properties, "n") + (f", n{labels}" if labels else "")
+    edges = "".join(f", sum(row.e{i}) AS e{i}" for i in range(len(table.edge_types)))
     return f"""UNWIND $rows AS row
 MERGE (n:{quoted(table.labels[0])} {{{matching(table.key, "k")}}})
 ON CREATE SET n._dn_owner = $owner
 WITH n, row, {versioned("n")}
 {_retire(table)}FOREACH (_ IN CASE outcome WHEN 'written' THEN [1] ELSE [] END |
-  SET n += row.p{temporals(table.properties, "n")}, n._dn_hash = row.h, n._dn_version = row.v{f", n{labels}" if labels else ""})
+  SET n._dn_hash = row.h, n._dn_version = row.v, n += row.p{values})
 {moved("n")}
 RETURN outcome, count(*) AS rows, sum(row.w) AS without_text,
   sum(row.x) AS truncated, count(*) - count(row.x) AS length_unknown{edges}"""
-
-
-def edge_types(table: Table) -> int:
-    """Count the passes over edges that a table of nodes has: its relationships, and its chunks."""
-    return len(table.relationships) + bool(table.chunks)
 
 
 def _retire(table: Table) -> str:
@@ -95,7 +91,7 @@ def upsert_chunks(table: Table, chunks: Chunks, vector: str) -> str:
     unchanged, removed), all but the first as pieces.
     """
     kind, label = quoted(chunks.relationship), quoted(chunks.label)
-    names = ("index", "text", vector)
+    stripped = ", ".join(f"old.{quoted(name)}" for name in ("index", "text", vector))
     return f"""UNWIND $rows AS row
 MATCH (n:{quoted(table.labels[0])} {{{matching(table.key, "k")}}})
 WHERE n._dn_version = row.v AND n._dn_hash = row.h
@@ -105,7 +101,7 @@ WITH n, row, settled, CASE WHEN settled THEN [] ELSE
     {{node: old, edge: edge, alone: {alone("old")}}}] END AS stale
 FOREACH (one IN stale | DELETE one.edge)
 FOREACH (old IN [one IN stale WHERE one.alone | one.node] | DELETE old)
-FOREACH (old IN [one IN stale WHERE NOT one.alone | one.node] | REMOVE {", ".join(f"old.{quoted(name)}" for name in names)})
+FOREACH (old IN [one IN stale WHERE NOT one.alone | one.node] | REMOVE {stripped})
 FOREACH (piece IN CASE WHEN settled THEN [] ELSE row.c END |
   MERGE (c:{label} {{chunk_id: piece.id}}) ON CREATE SET c._dn_owner = $owner
   SET c.index = piece.i, c.text = piece.t, c.{quoted(vector)} = piece.e

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from delta_neo4j.identifiers import quoted, snake_case
 
 if TYPE_CHECKING:
-    from delta_neo4j.plan import Property, VectorIndex
+    from delta_neo4j.plan import VectorIndex
 
 
-def constraint_name(label: str, key: tuple[Property, ...]) -> str:
+def constraint_name(label: str, key: tuple[str, ...]) -> str:
     """Name a node key's constraint: RemovalEvent(removal_id) → removal_event_removal_id_unique."""
-    return "_".join([snake_case(label), *(snake_case(p.name) for p in key), "unique"])
+    return "_".join([snake_case(label), *(snake_case(name) for name in key), "unique"])
 
 
-def create_constraint(label: str, key: tuple[Property, ...]) -> str:
+def create_constraint(label: str, key: tuple[str, ...]) -> str:
     """Build the uniqueness constraint on a node key."""
-    columns = ", ".join(f"n.{quoted(p.name)}" for p in key)
+    columns = ", ".join(f"n.{quoted(name)}" for name in key)
     name = quoted(constraint_name(label, key))
     return f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE ({columns}) IS UNIQUE"
 
 
-def duplicates(label: str, key: tuple[Property, ...], limit: int = 5) -> str:
+def duplicates(label: str, key: tuple[str, ...], limit: int = 5) -> str:
     """Build the query that names keys which stand on several nodes: rows of (key, nodes)."""
-    columns = ", ".join(f"n.{quoted(p.name)}" for p in key)
-    present = " AND ".join(f"n.{quoted(p.name)} IS NOT NULL" for p in key)
+    columns = ", ".join(f"n.{quoted(name)}" for name in key)
+    present = " AND ".join(f"n.{quoted(name)} IS NOT NULL" for name in key)
     return (
         f"MATCH (n:{quoted(label)}) WHERE {present} WITH [{columns}] AS key, count(*) AS nodes "
         f"WHERE nodes > 1 RETURN key, nodes ORDER BY nodes DESC LIMIT {limit}"

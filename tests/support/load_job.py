@@ -15,7 +15,7 @@ import sys
 def main(settings_json, step=None, time_of_step="1"):
     """Load; die where told."""
     from delta_neo4j.cli import local_session
-    from delta_neo4j.load import load
+    from delta_neo4j.loader import load
     from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
 
     values = json.loads(settings_json)

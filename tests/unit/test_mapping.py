@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from delta_neo4j import plan
+from delta_neo4j.cypher.schema import constraint_name
 from delta_neo4j.errors import MappingError
 from delta_neo4j.mapping import read_mapping
 
@@ -31,6 +32,7 @@ def test_the_shipped_mapping_is_the_removals_graph():
     """Key, constraint name, index and both relationships are those of the contract."""
     (table,) = read_mapping("removals").tables
     assert table.labels == ("RemovalEvent",)
+    assert constraint_name("RemovalEvent", ("removal_id",)) == "removal_event_removal_id_unique"
     assert [p.name for p in table.key] == ["removal_id"]
     assert table.embedding.index.name == "removal_reason_embeddings"
     assert table.embedding.index.dimension == 384

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from delta_neo4j import checkpoint, preflight, source
 from delta_neo4j.budget import UNLIMITED, Budget
 from delta_neo4j.embedding.cache import EmbeddingCache
-from delta_neo4j.errors import BalanceError
+from delta_neo4j.embedding.tokens import tokenizer_text
+from delta_neo4j.errors import BalanceError, BudgetReachedError
 from delta_neo4j.ledger import Ledger
 from delta_neo4j.mapping import read_mapping
+from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.pipeline import LoadStep, no_hook
 from delta_neo4j.report import RunReport, TableRun
-from delta_neo4j.runs import reported
+from delta_neo4j.runs import KNOWN, as_loader_error, reported
 from delta_neo4j.shipping import travel_by_value
 from delta_neo4j.staging import clear_scratch
 from delta_neo4j.state import State
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from delta_neo4j.errors import LoaderError
     from delta_neo4j.plan import Table
     from delta_neo4j.preflight import Ready
     from delta_neo4j.settings import LoadSettings
@@ -69,20 +72,35 @@ def _run(
     report.ready(ready, spark.version)
     log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
+    failed: list[LoaderError] = []
     for table in graph.tables:
         step = make_step(spark, settings, table, ready, run_id=report.run_id, budget=budget, hook=hook)
-        found = ready.sources[table.name]
-        report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, found.version))
-        log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, found.version)})
-        began = time.monotonic()
+        version = ready.sources[table.name].version
+        run = TableRun(table.name, step.load.load_id, source.APPEND, version)
+        report.tables.append(run)
+        log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, version)})
         try:
-            report.tables[-1].source_version = _stream(spark, settings, table, step, found.version)
-        finally:
-            report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
-            clear_scratch(step.staging_path)
-            # From the ledger, failed or not: the only account that survives every way of running.
-            report.tables[-1].batches, report.tables[-1].account = step.ledger.of_run(spark, report.run_id)
-        _reconcile(spark, table, step, report.tables[-1])
+            _load_table(spark, settings, step, run, report)
+        except KNOWN as error:
+            told = as_loader_error(error)
+            run.error = str(told)
+            if not settings.keep_going or isinstance(told, BudgetReachedError):
+                raise
+            failed.append(told)
+    if failed:
+        raise failed[0]
+
+
+def _load_table(spark: SparkSession, settings: LoadSettings, step: LoadStep, run: TableRun, report: RunReport) -> None:
+    began = time.monotonic()
+    try:
+        run.source_version = _stream(spark, settings, step.table, step, run.source_version)
+    finally:
+        report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
+        clear_scratch(step.staging_path)
+        # From the ledger, failed or not: the only account that survives every way of running.
+        run.batches, run.account = step.ledger.of_run(spark, report.run_id)
+    _reconcile(spark, step.table, step, run)
 
 
 def make_step(
@@ -95,9 +113,12 @@ def make_step(
     budget: Budget,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
-    """Put together the step that loads a table's micro-batches, resuming or minting its load."""
+    """Put together the step that loads a table's micro-batches, resuming its load or minting one."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
+    history = MappingHistory.of(spark, state, table.name)
+    history.note(spark, table, found, source.APPEND)
+    table = history.with_retired(table)
     load_ = checkpoint.open_load(
         spark, folder, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest
     )
@@ -118,13 +139,12 @@ def _step(
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
     state = State(settings.state)
-    has_text = table.embedding is not None and table.embedding.text_column is not None
     return LoadStep(
         table=table,
         load=load_,
         ledger=Ledger(state, load_.load_id, table.name, source.APPEND),
         cache=EmbeddingCache(state, ready.model_id),
-        embedder=ready.embedder if has_text else None,
+        embedder=ready.embedder if table.has_text else None,
         connection=settings.neo4j.connection(settings.graph_retry_seconds),
         run_id=run_id,
         staging_path=f"{_folder(settings, table)}/staging/{run_id}",
@@ -132,6 +152,7 @@ def _step(
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
         budget=budget,
+        tokenizer=tokenizer_text() if table.chunks else None,
         hook=hook,
     )
 
@@ -206,9 +227,19 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     graph = read_mapping(settings.mapping, settings.sources)
     table = graph.tables[0]
     ready = preflight.check(spark, graph, settings, State(settings.state))
-    found, state = ready.sources[table.name], State(settings.state)
-    # The caller's stream has a checkpoint of its own, whose batch ids say nothing about those in our ledger: each
-    # process is a load of its own, and a batch that comes again changes nothing.
-    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
-    step = _step(settings, table, ready, load_, run_id=uuid.uuid4().hex[:12])
+    step = fresh_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12])
     return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
+
+
+def fresh_step(spark: SparkSession, settings: LoadSettings, table: Table, ready: Ready, *, run_id: str) -> LoadStep:
+    """
+    Put together a step without a checkpoint: a load of its own, newer than every other.
+
+    A stream that somebody else began has a checkpoint of its own, whose batch ids say nothing about those in our
+    ledger; a batch that comes again changes nothing.
+    """
+    found, state = ready.sources[table.name], State(settings.state)
+    history = MappingHistory.of(spark, state, table.name)
+    history.note(spark, table, found, source.APPEND)
+    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
+    return _step(settings, history.with_retired(table), ready, load_, run_id=run_id)

@@ -1,0 +1,73 @@
+"""
+What notebooks call: `from delta_neo4j import load, upsert, delete`.
+
+Each takes a mapping (a file, or the name of one that ships) and settings: a `LoadSettings`, a dictionary of the names
+that flags have (`{"state": …, "embedder": …}`), or None for what the environment says. Each gives a `RunReport`, failed
+or not; `report.raise_if_failed()` turns a failure into its error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from delta_neo4j import config
+from delta_neo4j.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from delta_neo4j.report import RunReport
+    from delta_neo4j.settings import LoadSettings
+
+    Settings = LoadSettings | dict[str, Any] | None
+
+
+def load(
+    source: str | DataFrame | dict[str, str] | None = None, mapping: str | None = None, settings: Settings = None
+) -> RunReport:
+    """
+    Load what is new in Delta tables, or all rows of a frame.
+
+    `source` is a table's name or path, sources by the mapping's table names, a frame (loaded without a stream), or
+    None for those of the mapping.
+    """
+    from delta_neo4j import frames, loader
+
+    if source is not None and not isinstance(source, (str, dict)):
+        found = _settings(settings, mapping)
+        return frames.upsert(source.sparkSession, found, source)
+    named = {"": source} if isinstance(source, str) else source
+    found = _settings(settings, mapping, **({"sources": named} if named else {}))
+    return loader.load(_session(), found)
+
+
+def upsert(
+    rows: DataFrame, mapping: str | None = None, settings: Settings = None, *, table: str | None = None
+) -> RunReport:
+    """Load the rows of a frame as those of one table of the mapping, without a stream."""
+    from delta_neo4j import frames
+
+    return frames.upsert(rows.sparkSession, _settings(settings, mapping), rows, table)
+
+
+def delete(keys: Any, mapping: str | None = None, settings: Settings = None, *, table: str | None = None) -> RunReport:
+    """Take away the rows with these keys: a frame with the mapping's key columns, or a list of keys."""
+    from delta_neo4j import frames
+
+    return frames.delete(_session(), _settings(settings, mapping), keys, table)
+
+
+def _settings(given: Settings, mapping: str | None, **more: Any) -> LoadSettings:
+    if given is None or isinstance(given, dict):
+        given = config.load_settings(config.collect(given or {}))
+    changes = {**({"mapping": mapping} if mapping else {}), **more}
+    return given.model_copy(update=changes) if changes else given
+
+
+def _session() -> Any:
+    from pyspark.sql import SparkSession
+
+    active = SparkSession.getActiveSession()
+    if active is None:
+        raise SettingsError("there is no Spark session here: start one (a Databricks notebook has one)")
+    return active

@@ -1,0 +1,97 @@
+"""
+What mappings a state has loaded each table with: the loader's memory of what it wrote.
+
+A property or a relationship that the mapping no longer has is known only from here, as are the columns that the source
+had, and the sources whose rows `clear` must take away.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.plan import TEXT_HASH, Property, Relationship, Retired
+from delta_neo4j.source import source_token
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.plan import Table
+    from delta_neo4j.source import SourceVersion
+    from delta_neo4j.state import State
+
+TABLE = "mappings"
+_NO_KEY = (Property("none", TEXT_HASH, "string"),)
+
+
+@dataclass(frozen=True)
+class MappingHistory:
+    """The records of one table, oldest first."""
+
+    state: State
+    table_name: str
+    records: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, spark: SparkSession, state: State, table_name: str) -> MappingHistory:
+        """Read them."""
+        rows = state.read(spark, TABLE).where(F.col("table_name") == table_name).orderBy("recorded_at").collect()
+        return cls(state, table_name, tuple(row.asDict() for row in rows))
+
+    @property
+    def columns(self) -> dict[str, str] | None:
+        """The source's columns with their types as the last load found them, or None before the first."""
+        return json.loads(self.records[-1]["columns"]) if self.records else None
+
+    @property
+    def source_tokens(self) -> list[str]:
+        """What the versions of all rows begin with that were ever loaded for this table."""
+        kinds = dict.fromkeys((record["table_id"], record["source_mode"]) for record in self.records)
+        return [f"{source_token(table_id, mode)}:" for table_id, mode in kinds]
+
+    def note(self, spark: SparkSession, table: Table, found: SourceVersion, mode: str) -> None:
+        """Keep that this mapping loads from this source, unless the last record says so."""
+        columns = json.dumps({field.name: field.dataType.simpleString() for field in found.schema})
+        row = (table.name, found.table_id, mode, table.digest, json.dumps(_writes(table)), columns)
+        last = self.records[-1] if self.records else {}
+        if row[1:] != tuple(last.get(name) for name in ("table_id", "source_mode", "digest", "writes", "columns")):
+            self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC))])
+
+    def with_retired(self, table: Table) -> Table:
+        """Give the table with what earlier mappings of it wrote and this one does not."""
+        now, before = _writes(table), {"labels": {}, "properties": {}, "maps": {}, "relationships": {}}  # type: ignore[var-annotated]
+        for record in self.records:
+            for kind, found in json.loads(record["writes"]).items():
+                before[kind] |= dict.fromkeys(tuple(each) if isinstance(each, list) else each for each in found)
+        gone = {
+            kind: [each for each in found if each not in [tuple(x) if isinstance(x, list) else x for x in now[kind]]]
+            for kind, found in before.items()
+        }
+        keys = {p.name for p in table.key}
+        properties = tuple(name for name in gone["properties"] if name not in keys)
+        retired = Retired(properties, tuple(gone["labels"]), tuple(gone["maps"]))
+        if table.edge:
+            return replace(table, retired=retired)
+        lost = tuple(
+            Relationship(kind, bool(incoming), label, _NO_KEY, "merge", retired=True, of_text=bool(of_text))
+            for kind, incoming, label, of_text in gone["relationships"]
+        )
+        return replace(table, retired=retired, relationships=(*lost, *table.relationships))
+
+
+def _writes(table: Table) -> dict[str, list[Any]]:
+    maps = [p.name for p in table.properties if p.type == "map"]
+    relationships = [[r.type, r.incoming, r.end_label, r.of_text] for r in table.relationships if not r.retired]
+    if table.chunks:
+        relationships.append([table.chunks.relationship, False, table.chunks.label, True])
+    return {
+        "labels": list(table.labels),
+        "properties": [p.name for p in table.properties if p.type != "map"]
+        + ([table.embedding.property] if table.embedding else []),
+        "maps": maps,
+        "relationships": relationships,
+    }
