@@ -42,7 +42,10 @@ SCHEMA = (
     "spot STRUCT<x: DOUBLE, y: DOUBLE, z: DOUBLE>, words ARRAY<STRING>, days ARRAY<DATE>, numbers ARRAY<INT>, "
     "moments ARRAY<TIMESTAMP>, detail MAP<STRING, BIGINT>, address STRUCT<city: STRING, since: DATE>"
 )
-NAMES = ("id text number real money yes day moment wall place spot words days numbers moments detail address").split()
+NAMES = [
+    *("id", "text", "number", "real", "money", "yes", "day", "moment", "wall", "place", "spot"),
+    *("words", "days", "numbers", "moments", "detail", "address"),
+]
 DAY, NOON = dt.date(1, 1, 1), dt.datetime(2024, 8, 15, 12, 30, 0, 123456, tzinfo=dt.UTC)
 
 
