@@ -20,7 +20,7 @@ tables:
       - {column: number, type: integer}
       - {column: real, type: float}
       - {column: money}
-      - {column: yes, type: boolean}
+      - {column: flag, type: boolean}
       - {column: day, type: date}
       - {column: moment, type: datetime}
       - {column: wall, type: local_datetime}
@@ -37,13 +37,13 @@ tables:
       - {property: pair, expression: "sha2(to_json(struct(id, number)), 256)"}
 """
 SCHEMA = (
-    "id STRING, text STRING, number BIGINT, real DOUBLE, money DECIMAL(38, 18), yes BOOLEAN, day DATE, "
+    "id STRING, text STRING, number BIGINT, real DOUBLE, money DECIMAL(38, 18), flag BOOLEAN, day DATE, "
     "moment TIMESTAMP, wall TIMESTAMP_NTZ, place STRUCT<longitude: DOUBLE, latitude: DOUBLE>, "
     "spot STRUCT<x: DOUBLE, y: DOUBLE, z: DOUBLE>, words ARRAY<STRING>, days ARRAY<DATE>, numbers ARRAY<INT>, "
     "moments ARRAY<TIMESTAMP>, detail MAP<STRING, BIGINT>, address STRUCT<city: STRING, since: DATE>"
 )
 NAMES = [
-    *("id", "text", "number", "real", "money", "yes", "day", "moment", "wall", "place", "spot"),
+    *("id", "text", "number", "real", "money", "flag", "day", "moment", "wall", "place", "spot"),
     *("words", "days", "numbers", "moments", "detail", "address"),
 ]
 DAY, NOON = dt.date(1, 1, 1), dt.datetime(2024, 8, 15, 12, 30, 0, 123456, tzinfo=dt.UTC)
@@ -76,7 +76,7 @@ def test_every_type_comes_back_as_it_went_in(things, lts_graph):
     money = "12345678901234567890.000000000000000001"
     row = _row(
         "a", text="héllo \u202e\x00 ✈", number=2**63 - 1, real=float("nan"), money=Decimal(money),
-        yes=False, day=DAY, moment=NOON, wall=NOON.replace(tzinfo=None), place=(8.5, 47.25), spot=(1.0, 2.0, 3.0),
+        flag=False, day=DAY, moment=NOON, wall=NOON.replace(tzinfo=None), place=(8.5, 47.25), spot=(1.0, 2.0, 3.0),
         words=["x", ""], days=[DAY, dt.date(2024, 2, 29)], numbers=[], moments=[NOON],
         detail={"a.b": 1, "c": 2}, address=("Bern", DAY),
     )  # fmt: skip
@@ -94,7 +94,7 @@ def test_every_type_comes_back_as_it_went_in(things, lts_graph):
     assert len(plain.pop("pair")) == 64
     assert plain == {
         "thing_id": "a", "text": "héllo \u202e\x00 ✈", "number": 2**63 - 1,
-        "money": money, "yes": False, "words": ["x", ""], "numbers": [],
+        "money": money, "flag": False, "words": ["x", ""], "numbers": [],
         "detail.a.b": 1, "detail.c": 2, "address.city": "Bern", "shout": "HÉLLO \u202e\x00 ✈",
     }  # fmt: skip
     nothing = {name for name in _read(lts_graph, "b") if not name.startswith("_dn_")}
