@@ -197,6 +197,11 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
     return plan.Graph(graph.name, tuple(tables))
 
 
+def mapping_text(name: str) -> str:
+    """Give the YAML of the mapping called `name`, as `read_mapping` finds it: for a mapping made from another."""
+    return _text_of(name)[0]
+
+
 def _text_of(name: str) -> tuple[str, str]:
     path = Path(name)
     if path.is_file():
