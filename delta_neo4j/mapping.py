@@ -171,7 +171,7 @@ def read_mapping(name: str, sources: dict[str, str] | None = None) -> plan.Graph
 
     `sources` replaces the tables' sources by table name; the key "" is the source of the only table.
     """
-    text, origin = _text_of(name)
+    text, origin = text_of(name)
     try:
         loaded = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -197,12 +197,8 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
     return plan.Graph(graph.name, tuple(tables))
 
 
-def mapping_text(name: str) -> str:
-    """Give the YAML of the mapping called `name`, as `read_mapping` finds it: for a mapping made from another."""
-    return _text_of(name)[0]
-
-
-def _text_of(name: str) -> tuple[str, str]:
+def text_of(name: str) -> tuple[str, str]:
+    """Give the text of the mapping called `name`, and what to call it in messages."""
     path = Path(name)
     if path.is_file():
         try:

@@ -54,13 +54,17 @@ display(pd.DataFrame(answers).fillna(""))
 
 best = hits[0]
 key = ", ".join(f"{quoted(part.name)}: $key[{place}]" for place, part in enumerate(table.key))
+# A neighbour is called by its key in the mapping; one that the mapping does not know, by nothing.
+names = {r.end_label: [part.name for part in r.end_key] for r in table.relationships}
 around = ask(
     neo4j,
     f"MATCH (hit:{quoted(table.labels[0])} {{{key}}})-[edge]-(near) "
-    "RETURN type(edge) AS relationship, endNode(edge) = hit AS incoming, labels(near)[0] AS label, "
-    "head([name IN keys(near) WHERE NOT name STARTS WITH '_' | toString(near[name])]) AS node, "
+    "WITH *, head([label IN labels(near) WHERE label IN keys($names)] + labels(near)) AS label "
+    "RETURN type(edge) AS relationship, endNode(edge) = hit AS incoming, label, "
+    "reduce(words = '', name IN coalesce($names[label], []) | trim(words + ' ' + near[name])) AS node, "
     "count { (near)--() } AS relationships ORDER BY relationship, node LIMIT 25",
     key=list(best.key),
+    names=names,
 )
 display(pd.DataFrame(around, columns=["relationship", "incoming", "label", "node", "relationships"]))
 

@@ -36,7 +36,7 @@ rows, writers = int(dbutils.widgets.get("rows")), int(dbutils.widgets.get("write
 test = f"LoadTest_{uuid.uuid4().hex[:8]}"
 folder = f"{dbutils.widgets.get('folder').rstrip('/')}/{test}"
 
-mapping = yaml.safe_load(mapping_text("removals"))
+mapping = yaml.safe_load(text_of("removals")[0])
 (made,) = mapping["tables"]
 made["source"] = f"{folder}/removals"
 made["labels"] = [f"{test}_{label}" for label in made["labels"]]

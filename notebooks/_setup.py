@@ -52,7 +52,7 @@ from delta_neo4j.cypher import merge_relationships, upsert_nodes
 from delta_neo4j.embedding import choose
 from delta_neo4j.identifiers import quoted
 from delta_neo4j.load import load
-from delta_neo4j.mapping import mapping_text, read_mapping
+from delta_neo4j.mapping import read_mapping, text_of
 from delta_neo4j.preflight import text_dimension
 from delta_neo4j.progress import PlainLines
 from delta_neo4j.server import server_version

@@ -122,9 +122,11 @@ def test_load_that_fails_shows_its_summary_and_fails(notebook, spark, tmp_path):
 
 
 def test_search_shows_answers_and_what_is_around_the_best(notebook, spark, lts_graph, tmp_path):
-    """The best answer is the node with the question's own words; around it are its component and its aircraft."""
+    """The best answer is the node with the question's own words; around it stand the mapping's nodes and others'."""
     write(spark, tmp_path / "source", [removal(n) for n in range(14)])
     notebook("02_load", **_places(tmp_path))
+    lts_graph.query("MATCH (n:RemovalEvent) CREATE (n)-[:NOTED_IN {page: 1}]->(:Page {vector: [0.5, 1.5]})")
+    lts_graph.query("MATCH (n:Component) SET n:Serviced, n.aircraft_id = 'A7', n.spans = [1, 2]")
     session = notebook("03_search", question="Oil leak at fitting 3", limit="4")
     answers, around = _frames(session)
     assert list(answers.RMV_REA_TX[:2]) == ["Oil leak at fitting 3"] * 2
@@ -134,6 +136,7 @@ def test_search_shows_answers_and_what_is_around_the_best(notebook, spark, lts_g
     assert set(zip(around.relationship, around.label, around.node, around.incoming, strict=True)) == {
         ("HAS_REMOVAL", "Component", f"C{best % 11}", True),
         ("HAS_REMOVAL_EVENT", "Aircraft", f"A{best % 3}", True),
+        ("NOTED_IN", "Page", "", False),
     }
     (figure,) = _figures(session)
     words = [text.get_text() for text in figure.axes[0].texts]
