@@ -22,7 +22,7 @@ def read_mapping(name: str, sources: dict[str, str] | None = None) -> plan.Graph
     `sources` replaces the tables' sources by table name; the key "" is the source of the only table. Raises
     `MappingError` with the place of the first fault.
     """
-    text, origin = _text_of(name)
+    text, origin = text_of(name)
     model, faults = validated(text)
     if model is None:
         more = f" (and {len(faults) - 1} more: delta-neo4j mapping check lists them)" if len(faults) > 1 else ""
@@ -33,7 +33,7 @@ def read_mapping(name: str, sources: dict[str, str] | None = None) -> plan.Graph
 
 def faults_of(name: str) -> tuple[str, list[yaml_places.Fault]]:
     """Give what to call the mapping `name`, and everything that is wrong with the file itself."""
-    text, origin = _text_of(name)
+    text, origin = text_of(name)
     return origin, validated(text)[1]
 
 
@@ -84,7 +84,7 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
     return plan.Graph(graph.name, tuple(tables))
 
 
-def _text_of(name: str) -> tuple[str, str]:
+def text_of(name: str) -> tuple[str, str]:
     path = Path(name)
     if path.is_file():
         try:
