@@ -22,19 +22,17 @@ def read_mapping(name: str, sources: dict[str, str] | None = None) -> plan.Graph
     `sources` replaces the tables' sources by table name; the key "" is the source of the only table. Raises
     `MappingError` with the place of the first fault.
     """
-    text, origin = _text_of(name)
+    text, origin = text_of(name)
     model, faults = validated(text)
     if model is None:
         more = f" (and {len(faults) - 1} more: delta-neo4j mapping check lists them)" if len(faults) > 1 else ""
         raise MappingError(f"mapping {origin}:{faults[0]}{more}")
-    graph = plan.Graph(origin, tuple(t.planned() for t in model.tables))
-    return _with_sources(graph, sources or {})
+    return planned(origin, model, sources or {})
 
 
-def faults_of(name: str) -> tuple[str, list[yaml_places.Fault]]:
-    """Give what to call the mapping `name`, and everything that is wrong with the file itself."""
-    text, origin = _text_of(name)
-    return origin, validated(text)[1]
+def planned(origin: str, model: MappingModel, sources: dict[str, str]) -> plan.Graph:
+    """Give the plan of a sound mapping, with other sources for the tables that `sources` names."""
+    return _with_sources(plan.Graph(origin, tuple(t.planned() for t in model.tables)), sources)
 
 
 def validated(text: str) -> tuple[MappingModel | None, list[yaml_places.Fault]]:
@@ -84,7 +82,8 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
     return plan.Graph(graph.name, tuple(tables))
 
 
-def _text_of(name: str) -> tuple[str, str]:
+def text_of(name: str) -> tuple[str, str]:
+    """Give the text of the mapping called `name`, and what to call it in messages."""
     path = Path(name)
     if path.is_file():
         try:
