@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from importlib import resources
@@ -51,6 +52,16 @@ def validated(text: str) -> tuple[MappingModel | None, list[yaml_places.Fault]]:
             faults.append(document.fault(fault["loc"], _in_words(fault["type"], fault["msg"]), at_key=strange))
     faults.sort(key=lambda fault: (fault.line, fault.column))
     return (None if faults else model), faults
+
+
+def json_schema() -> str:
+    """Give the JSON schema of mapping files, for editors: `mappings/mapping.schema.json`."""
+    told = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **MappingModel.model_json_schema(by_alias=True),
+        "title": "delta-neo4j mapping",
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 _WORDS = {

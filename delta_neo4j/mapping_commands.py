@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,6 +84,37 @@ def _look_at_graph(context: click.Context, checked: Checked, found: dict[str, co
     except LoaderError as error:
         return [], [], [Fault(1, 1, "the graph", str(error))]
     return [f"the graph on Neo4j {version}"], [], faults
+
+
+@mapping_group.command("init")
+@click.argument("table", metavar="TABLE_OR_PATH")
+@click.option("--label", default="", help="The nodes' label; says that the rows are nodes (default: guessed).")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write; it must not be there yet.")
+@options("debug")
+@click.pass_context
+def init_command(context: click.Context, /, table: str, *, label: str, output: Path | None, debug: bool) -> None:  # noqa: ARG001  # main reads --debug
+    """Draft a mapping from the columns and first rows of a Delta table, with comments on what was guessed."""
+    if output and output.exists():
+        raise SettingsError(f"{output} is there already; name another file with --output")
+    spark = _session(context)
+    from delta_neo4j.drafting.draft import draft
+    from delta_neo4j.runs import told
+
+    with told():
+        text = draft(spark, table, label)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    click.echo(f"{output} is written; look it over, then: delta-neo4j mapping check {output}", err=True)
+
+
+@mapping_group.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of mapping files, for editors."""
+    from delta_neo4j.mapping import json_schema
+
+    click.echo(json_schema(), nl=False)
 
 
 def _session(context: click.Context) -> SparkSession:
