@@ -42,8 +42,6 @@ def guessed(kind: T.DataType) -> Guess:
         return _list(kind)
     if isinstance(kind, (T.StructType, T.MapType)):
         return _parts(kind)
-    if isinstance(kind, (T.DayTimeIntervalType, T.YearMonthIntervalType)):
-        return Guess("string", "an interval as text")
     return Guess(None, f"{kind.simpleString()} cannot be a property")
 
 

@@ -58,7 +58,6 @@ def _written(draft, name="things", source="catalog.schema.things"):
         (T.MapType(LONG, LONG), "json", "as text"),
         (T.ArrayType(T.DateType()), "list<date>", ""),
         (T.ArrayType(FLAT), "json", "as text"),
-        (T.DayTimeIntervalType(), "string", "interval"),
         (T.BinaryType(), None, "binary cannot be a property"),
         (T.NullType(), None, "cannot be a property"),
     ],
