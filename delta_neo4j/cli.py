@@ -52,14 +52,16 @@ cli.add_command(mapping_group)
 @cli.command("load")
 @options("source_mode", "batch_size", "bytes_per_row", *TEXT_OPTIONS, *BUDGET_OPTIONS)
 @click.option("--reset-checkpoint", is_flag=True, help="Start fresh: read every row again, write what differs.")
+@click.option("--keep-going", is_flag=True, help="At a table that fails: load the others, then fail.")
 @click.pass_context
 def load_command(
-    context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, **flags: Any
+    context: click.Context, /, *, as_json: bool, debug: bool, reset_checkpoint: bool, keep_going: bool, **flags: Any
 ) -> None:
     """Load what is new in the Delta tables into Neo4j, account for every row, and stop."""
 
     def work() -> Work:
-        settings = config.load_settings(_collect(flags, _defaults(context)), reset_checkpoint=reset_checkpoint)
+        found = _collect(flags, _defaults(context))
+        settings = config.load_settings(found, reset_checkpoint=reset_checkpoint, keep_going=keep_going)
 
         def load(spark: SparkSession, startup_seconds: float) -> RunReport:
             from delta_neo4j.loader import load
@@ -135,6 +137,27 @@ def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) ->
     with told():
         for line in maintain.maintain(spark, settings.state):
             click.echo(line)
+
+
+@cli.command("clear")
+@options("mapping", "source", "state", "checkpoint", "secret_scope", "env_file", "debug")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--allow-remote", is_flag=True, help="Also where Neo4j is not on this machine.")
+@click.pass_context
+def clear_command(context: click.Context, /, *, debug: bool, yes: bool, allow_remote: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
+    """Remove what the mapping's loads put into the graph, and nothing else; asks first."""
+    settings = config.load_settings(_collect(flags, _defaults(context)))
+    settings.neo4j.require_local(allow_remote=allow_remote)
+    spark = spark_session()
+    from delta_neo4j import clear
+    from delta_neo4j.runs import told
+
+    with told():
+        found = clear.loaded(spark, settings)
+        click.echo(f"{settings.neo4j.uri}, database {settings.neo4j.database}: {', '.join(x.what for x in found)}")
+        if not yes:
+            click.confirm("Remove them, and start the checkpoints of these tables anew?", abort=True)
+        click.echo("\n".join(clear.clear(spark, settings, found)))
 
 
 def _defaults(context: click.Context) -> dict[str, Any]:

@@ -235,9 +235,9 @@ def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
     )
 
 
-def load_settings(found: Mapping[str, Found], *, reset_checkpoint: bool = False) -> LoadSettings:
+def load_settings(found: Mapping[str, Found], **switches: bool) -> LoadSettings:
     """Give everything a load is told."""
-    values = {**_shared(found, _STREAM), "neo4j": neo4j_settings(found), "reset_checkpoint": reset_checkpoint}
+    values = {**_shared(found, _STREAM), "neo4j": neo4j_settings(found), **switches}
     return validated(LoadSettings, values, {name: _BY_NAME[name].variables[0] for name in _STREAM})
 
 

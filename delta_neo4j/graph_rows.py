@@ -217,7 +217,7 @@ class GraphWriter:
 
     def _with_cut(self, rows: DataFrame) -> tuple[DataFrame, Column]:
         """Join the texts that the model cuts, which are few; give rows and whether a row's text is one."""
-        if self.vectors is None or self.step.table.chunks:
+        if self.vectors is None or self.vectors.long == 0 or self.step.table.chunks:
             return rows, F.lit(0)
         beyond = F.col("tokens").isNull() | (F.col("tokens") > MAX_TOKENS)
         cut_texts = self.step.cache.of(self.vectors).where(beyond)

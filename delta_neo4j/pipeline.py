@@ -168,7 +168,8 @@ class _Batch:
         dimension, path = step.table.embedding.index.dimension, f"{step.staging_path}/texts"
         work = TextEmbedding(step.table.name, step.cache, step.embedder, dimension, path, step.hook)
         try:
-            return work.fill(texts.to_embed(), allowance, self.account.embedding)
+            most = None if step.table.chunks else self.account.rows_read
+            return work.fill(texts.to_embed(), allowance, self.account.embedding, most)
         finally:
             # A price is paid for calls, not for looking texts up: the two are told apart.
             self.account.seconds["embed"] = work.calling.seconds

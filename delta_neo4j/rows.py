@@ -33,6 +33,11 @@ def values(column: pa.Array) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
         return _timestamps(column)
+    if pa.types.is_map(kind):
+        # Lists of pairs; a slice's keys and items would have to be found by offsets.
+        return [
+            found if found is None else {key: _in_utc(value) for key, value in found} for found in column.to_pylist()
+        ]
     if pa.types.is_list(kind):
         return _lists(column)
     if pa.types.is_struct(kind):
@@ -40,6 +45,10 @@ def values(column: pa.Array) -> list[Any]:
     if column.null_count or not _exact_in_numpy(kind):
         return list(column.to_pylist())
     return list(column.to_numpy(zero_copy_only=False).tolist())
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) and value.tzinfo else value
 
 
 def _lists(column: pa.ListArray) -> list[Any]:
@@ -62,7 +71,7 @@ class Bags:
     """
     The properties of a row as one map: columns `p0`, `p1` … under their graph names.
 
-    `points` are structs that become points, `maps` structs or entries of maps whose values become properties of their
+    `points` are structs that become points, `maps` structs or maps whose values become properties of their
     own (`name.key`), `absent` names that every bag takes away.
     """
 
@@ -88,8 +97,7 @@ class Bags:
 
 
 def _flattened(name: str, found: Any) -> dict[str, Any]:
-    entries = found.items() if isinstance(found, dict) else ((each["key"], each["value"]) for each in found or ())
-    return {f"{name}.{key}": value for key, value in entries}
+    return {f"{name}.{key}": value for key, value in (found or {}).items()}
 
 
 def _point(place: dict[str, float] | None) -> Any:

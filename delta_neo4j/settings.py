@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from delta_neo4j.budget import Budget
+from delta_neo4j.errors import SettingsError
 from delta_neo4j.plan import Connection
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 
 # The job file's constants are these same figures; `removals_spark_loader` shows them to people.
@@ -50,6 +52,11 @@ class Neo4jSettings(_Values):
             raise ValueError("a Neo4j address carries no user name and password; give them on their own")
         return uri
 
+    def require_local(self, *, allow_remote: bool) -> None:
+        """Raise `SettingsError` for a server elsewhere, unless that is meant: what removes must not hit by mistake."""
+        if not allow_remote and urlsplit(self.uri).hostname not in LOOPBACK:
+            raise SettingsError(f"Neo4j at {self.uri} is not on this machine: add --allow-remote if it is meant")
+
     def connection(self, retry_seconds: float = 300.0) -> Connection:
         """Give the plain form that travels to writers."""
         secret = self.password.get_secret_value()
@@ -85,7 +92,7 @@ class EmbeddingSettings(_Values):
         if host is None:
             return None
         parts = urlsplit(host if "://" in host else f"https://{host}")
-        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}  # a secret goes there, so TLS elsewhere
+        local = parts.hostname in LOOPBACK  # a secret goes there, so TLS elsewhere
         if not parts.hostname or parts.username or parts.scheme not in ({"https", "http"} if local else {"https"}):
             raise ValueError("a workspace's address looks like https://HOST")
         return f"{parts.scheme}://{parts.netloc}"

@@ -38,7 +38,7 @@ class SliceLoad:
 
     def load(self, rows: DataFrame, faults: dict[str, str]) -> None:
         """Write winning rows; those of whose text something could not be embedded (`faults`) are dead letters."""
-        step, account, writer = self.step, self.account, self.writer
+        step = self.step
         if faults:
             rows, faulted = self.texts.without_faulted(rows, faults)
             count = faulted.count()
@@ -50,7 +50,13 @@ class SliceLoad:
         if step.table.edge:
             self._write_edges(rows, step.table.edge)
             return
-        rows = self._leave_unchanged(rows)
+        remaining = self._leave_unchanged(rows)
+        if remaining is not None:
+            self._write_nodes(remaining)
+
+    def _write_nodes(self, rows: DataFrame) -> None:
+        """Write nodes with the texts they point at, then their edges."""
+        step, account, writer = self.step, self.account, self.writer
         with self.account.timed("write"):
             written = writer.nodes(rows)
             effort = writer.texts(rows).counts if step.table.text_nodes else Counter()
@@ -92,8 +98,12 @@ class SliceLoad:
             self.account.outcomes[outcome] += counts[outcome]
         self._add_effort(counts)
 
-    def _leave_unchanged(self, rows: DataFrame) -> DataFrame:
-        """Count the rows that the graph has whole and give the others; only where most can be expected to be there."""
+    def _leave_unchanged(self, rows: DataFrame) -> DataFrame | None:
+        """
+        Count the rows that the graph has whole and give the others, None where there are none.
+
+        Only where most can be expected to be there.
+        """
         step, account = self.step, self.account
         if not (step.read_before and may_settle(step.table)) or account.embedding["texts_embedded"]:
             return rows
@@ -107,6 +117,8 @@ class SliceLoad:
                 account.edges(kind)[term] += found.counts[f"expected.{position}"]
         self._add_effort(found.counts)
         keys = found.remaining
+        if not keys:
+            return None
         remaining, same = keyed(step.table, rows, keys, [()] * len(keys), "")
         return rows.join(F.broadcast(remaining), same, "left_semi")
 

@@ -65,6 +65,13 @@ WITH n, 0 AS i, {_taken_apart(table)}
 RETURN count(i) AS rows"""
 
 
+def count_rows(table: Table) -> str:
+    """Build the count of what `clear_rows` removes (rows), with its parameter `$tokens`."""
+    if table.edge:
+        return f"MATCH {_edge(table.edge, None)} WHERE {_OURS.format('e')} RETURN count(e) AS rows"
+    return f"MATCH (n:{quoted(table.labels[0])}) WHERE {_OURS.format('n')} RETURN count(n) AS rows"
+
+
 def sweep(label: str) -> str:
     """
     Build one batch of the removal of the loader's own nodes of no row of their own that nothing points at any more.

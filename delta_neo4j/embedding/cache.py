@@ -41,6 +41,7 @@ class Vectors:
     held: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     frozen: DataFrame | None = None  # the vectors themselves, where they were taken out of the cache already
+    long: int | None = None  # how many texts the model may cut; None: not known
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,16 @@ class EmbeddingCache:
     model_id: str
 
     def look_up(self, texts: DataFrame, count: int, version: int | None) -> DataFrame:
-        """Add `part` (null where the cache has no vector) to `count` distinct texts; reads the cache's keys only."""
+        """
+        Add `part` (null where the cache has no vector) and `tokens` to at most `count` distinct texts.
+
+        Reads the cache's keys only, not its vectors.
+        """
         if version is None:
-            return texts.withColumn("part", F.lit(None).cast("string"))
-        keys = self._rows(texts.sparkSession, version).select(_hex("text_hash"), "part")
-        parts = _among(keys, texts, count).groupBy("text_hash").agg(F.min("part").alias("part"))
+            return texts.withColumns({"part": F.lit(None).cast("string"), "tokens": F.lit(None).cast("int")})
+        keys = self._rows(texts.sparkSession, version).select(_hex("text_hash"), "part", "tokens")
+        one = (F.min("part").alias("part"), F.max("tokens").alias("tokens"))
+        parts = _among(keys, texts, count).groupBy("text_hash").agg(*one)
         return texts.join(parts, "text_hash", "left")
 
     def attach(self, rows: DataFrame, vectors: Vectors) -> DataFrame:

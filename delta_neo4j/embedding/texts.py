@@ -14,6 +14,7 @@ from delta_neo4j import budget
 from delta_neo4j.embedding.base import Calls, checked
 from delta_neo4j.embedding.cache import Vectors
 from delta_neo4j.embedding.tokens import token_counter
+from delta_neo4j.model.weights import MAX_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,18 +59,22 @@ class TextEmbedding:
     hook: Callable[[str, Any], Any]
     calling: Calling = field(default_factory=Calling)
 
-    def fill(self, texts: DataFrame, allowance: budget.Allowance, tally: dict[str, int]) -> Filled:
+    def fill(
+        self, texts: DataFrame, allowance: budget.Allowance, tally: dict[str, int], most: int | None = None
+    ) -> Filled:
         """
         Embed each distinct text that the cache lacks, keeping vectors every `embedder.flush_texts`.
 
-        `texts` has `text_hash`, `text` and `place`: texts that will be wanted together have places side by side.
-        The terms of the equation go into `tally` as they come. Raises `BudgetReachedError` after the last flush when
-        the budget ended first.
+        `texts` has `text_hash`, `text` and `place`: texts that will be wanted together have places side by side; no
+        more than `most` are distinct, where that is known. The terms of the equation go into `tally` as they come.
+        Raises `BudgetReachedError` after the last flush when the budget ended first.
         """
         spark = texts.sparkSession
-        found, version = self._found(texts)
+        found, version = self._found(texts, most)
         # The parts that hold vectors of these texts, and under null the texts that no part holds.
-        counts = {row["part"]: row["count"] for row in found.groupBy("part").count().collect()}
+        long = F.when(F.col("tokens").isNull() | (F.col("tokens") > MAX_TOKENS), 1)
+        parts = found.groupBy("part").agg(F.count("*").alias("texts"), F.count(long).alias("long")).collect()
+        counts = {row["part"]: row["texts"] for row in parts}
         missing = counts.pop(None, 0)
         hits = sum(counts.values())
         tally |= {"texts": hits + missing, "cache_hits": hits}
@@ -80,18 +85,17 @@ class TextEmbedding:
             lacking = self.hook("embed", found.where(F.col("part").isNull()))
             flush = _Flush(self, spark, added)
             faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
-        return Filled(faults, Vectors(found, hits + missing, version, tuple(sorted(counts)), tuple(added)))
+        cut = None if added else sum(row["long"] for row in parts if row["part"] is not None)
+        return Filled(faults, Vectors(found, hits + missing, version, tuple(sorted(counts)), tuple(added), long=cut))
 
-    def _found(self, texts: DataFrame) -> tuple[DataFrame, int | None]:
+    def _found(self, texts: DataFrame, most: int | None) -> tuple[DataFrame, int | None]:
         """Freeze the distinct texts with the part that holds each: looked up once, whoever writes meanwhile."""
         version = self.cache.version(texts.sparkSession)
         distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"), F.min("place").alias("place"))
-        if version is not None:
+        if version is not None and most is None:
             distinct = _frozen(distinct, f"{self.path}/distinct")
-            distinct = self.cache.look_up(distinct, distinct.count(), version)
-        else:
-            distinct = self.cache.look_up(distinct, 0, None)
-        return _frozen(distinct, f"{self.path}/found"), version
+            most = distinct.count()
+        return _frozen(self.cache.look_up(distinct, most or 0, version), f"{self.path}/found"), version
 
     def _embed(
         self, texts: Iterator[str], flush: _Flush, tally: dict[str, int], allowance: budget.Allowance

@@ -67,6 +67,65 @@ def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads
     assert (first["flight_hours_at_removal"], first["shop_visit_required"]) == (8450, True)
 
 
+LAB_TABLES = {
+    "aircraft": ("nodes_aircraft.csv", "Aircraft", "aircraft_id"),
+    "systems": ("nodes_systems.csv", "System", "system_id"),
+    "components": ("nodes_components.csv", "Component", "component_id"),
+    "removals": ("nodes_removals.csv", "RemovalEvent", "removal_id"),
+}
+LAB_EDGES = {
+    "aircraft_system": "rels_aircraft_system.csv",
+    "system_component": "rels_system_component.csv",
+    "component_removal": "rels_component_removal.csv",
+    "aircraft_removal": "rels_aircraft_removal.csv",
+}
+
+
+def _text(value):
+    """Write a property as the CSV files do: true, a date without zone, a float that is whole without a point."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return value.iso_format()[:19] if hasattr(value, "iso_format") else str(value)
+
+
+def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(spark, graph, loads, test_data, tmp_path):
+    """One mapping, one run, eight tables: every node with every value, every edge, and nothing else."""
+    lab = test_data / "lab"
+    files = {name: file for name, (file, *_) in LAB_TABLES.items()} | LAB_EDGES
+    for name, file in files.items():
+        _delta(spark, tmp_path / name, _csv(lab / file))
+    runs = loads(graph, mapping="aircraft", sources={name: str(tmp_path / name) for name in files})
+    summary = runs.succeed()
+    assert [table["name"] for table in summary["tables"]] == list(files)
+    nodes, edges = 0, 0
+    for file, label, key in LAB_TABLES.values():
+        wanted = {row[f":ID({label})"]: row for row in _csv(lab / file)}
+        found = graph.query(f"MATCH (n:{label}) RETURN n.{key} AS key, properties(n) AS p")
+        assert {row["key"] for row in found} == set(wanted)
+        for row in found:
+            shown = {name: _text(value) for name, value in row["p"].items() if not name.startswith("_dn_")}
+            shown.pop("embedding", None)
+            assert {f":ID({label})": shown.pop(key), **shown} == {k: v for k, v in wanted[row["key"]].items() if v}
+        nodes += len(wanted)
+    for file in LAB_EDGES.values():
+        rows = _csv(lab / file)
+        end, start, _ = rows[0]
+        ends = {column: column.partition("(")[2].rstrip(")") for column in (start, end)}
+        keys = {label: key for _, label, key in LAB_TABLES.values()}
+        kind = rows[0][":TYPE"]
+        pattern = f"(a:{ends[start]})-[:{kind}]->(b:{ends[end]})"
+        query = f"MATCH {pattern} RETURN a.{keys[ends[start]]} AS a, b.{keys[ends[end]]} AS b"
+        found = sorted((row["a"], row["b"]) for row in graph.query(query))
+        assert found == sorted((row[start], row[end]) for row in rows)
+        edges += len(rows)
+    assert graph.value("MATCH (n) RETURN count(n) AS c") == nodes == summary["totals"]["rows_read"] - edges
+    assert graph.value("MATCH ()-[e]->() RETURN count(e) AS c") == edges
+    again = runs.succeed(reset_checkpoint=True)
+    assert again["totals"]["outcomes"]["unchanged"] == nodes + edges
+
+
 def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, lts_graph, loads, test_data, model_url, minilm):
     """2,748 reports; every vector is MiniLM's own; each distinct narrative is asked for once."""
     runs = loads(lts_graph, mapping="maintenance_events", write_partitions=2)

@@ -77,7 +77,7 @@ ALLOWED = {
     "embedding.ai_query_errors": {"errors"},
     "budget": {"errors"},
     "embedding.tokens": {"errors", "model.weights"},
-    "embedding.texts": {"budget", "embedding.base", "embedding.cache", "embedding.tokens"},
+    "embedding.texts": {"budget", "embedding.base", "embedding.cache", "embedding.tokens", "model.weights"},
     "embedding.choose": {"embedding.address", "embedding.ai_query", "embedding.in_process", "errors", "model.weights"},
     "models": {"embedding.base", "errors"},
     "schema": {"cypher.schema", "errors", "transactions"},

@@ -1,0 +1,152 @@
+"""What is whose: others' properties, relationships, labels and nodes, changed mappings, deletes, clear."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from delta_neo4j import clear, frames
+from delta_neo4j.cli import cli
+from tests.support.graph_dump import dump
+from tests.support.tables import NAMES, SCHEMA, removal, write
+
+THEIRS = """
+MATCH (n:RemovalEvent {removal_id: 'RE000001'}), (c:Component {component_id: 'C1'})
+SET n.note = 'mine', n:Checked, c.colour = 'red'
+CREATE (n)-[:SEEN_BY {on: 'monday'}]->(:Person {name: 'Ann'})
+CREATE (c)-[:HAS_REMOVAL {by: 'hand'}]->(n)
+CREATE (:RemovalEvent {removal_id: 'by hand'})
+"""
+FOUND = """
+MATCH (n:RemovalEvent:Checked {removal_id: 'RE000001'})-[:SEEN_BY {on: 'monday'}]->(:Person {name: 'Ann'})
+MATCH (c:Component {component_id: 'C1', colour: 'red'})-[:HAS_REMOVAL {by: 'hand'}]->(n)
+MATCH (:RemovalEvent {removal_id: 'by hand'})
+RETURN n.note AS note
+"""
+
+
+@pytest.fixture
+def loaded(spark, lts_graph, loads):
+    """Thirty removals in the graph, and what others added to them."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(30)])
+    runs.succeed()
+    lts_graph.query(THEIRS)
+    return runs
+
+
+def _frame(spark, rows):
+    return spark.createDataFrame([tuple(row[name] for name in NAMES) for row in rows], SCHEMA)
+
+
+def test_what_others_added_survives_load_reload_delete_and_clear(spark, lts_graph, loaded):
+    """Each is done in turn, and everything of others is found again after each."""
+    steps = {
+        "load": lambda: write(spark, loaded.source, [removal(1, RMV_REA_TX="news")]) or loaded.succeed(),
+        "reload": lambda: loaded.succeed(reset_checkpoint=True),
+        "delete": lambda: frames.delete(spark, loaded.settings(), ["RE000001", "RE000002"]).summary(),
+        "clear": lambda: clear.clear(spark, loaded.settings(), clear.loaded(spark, loaded.settings())),
+    }
+    for name, step in steps.items():
+        step()
+        assert lts_graph.query(FOUND) == [{"note": "mine"}], name
+    # Nothing of ours is left but the key that others' things hang on.
+    left = lts_graph.query("MATCH (n:RemovalEvent:Checked) RETURN properties(n) AS p")[0]["p"]
+    assert {key for key in left if key != "_dn_owner"} == {"removal_id", "note"}
+    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 4
+    assert lts_graph.value("MATCH ()-[e]->() RETURN count(e) AS c") == 2
+
+
+def test_clear_takes_away_everything_a_mapping_loaded_and_a_load_brings_it_back(spark, lts_graph, loads):
+    """Nodes, edges and the end nodes made for them; loading then makes the graph the same again."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(30)])
+    runs.succeed()
+    before = dump(lts_graph.driver)
+    lines = clear.clear(spark, runs.settings(), clear.loaded(spark, runs.settings()))
+    assert lines[0] == "removals: 30 nodes removed"
+    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 0
+    assert runs.succeed()["totals"]["outcomes"]["written"] == 30
+    assert dump(lts_graph.driver) == before
+
+
+def test_clear_asks_and_refuses_a_server_elsewhere(spark, lts_graph, loaded, monkeypatch):
+    """Without a yes nothing goes; a Neo4j that is not on this machine needs a flag of its own."""
+    settings = loaded.settings()
+    monkeypatch.setenv("NEO4J_PASSWORD", settings.neo4j.password.get_secret_value())
+    monkeypatch.setenv("NEO4J_USERNAME", "neo4j")
+    monkeypatch.setenv("NEO4J_URI", settings.neo4j.uri)
+    flags = ["clear", "--state", loaded.state, "--source", loaded.source, "--env-file", ""]
+    answer = CliRunner().invoke(cli, flags, input="n\n")
+    assert "30 RemovalEvent nodes" in answer.output
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
+    monkeypatch.setenv("NEO4J_URI", "neo4j+s://graph.example.com")
+    answer = CliRunner().invoke(cli, [*flags, "--yes"])
+    assert "--allow-remote" in str(answer.exception)
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
+
+
+CHANGED = """
+tables:
+  - name: removals
+    source: removals
+    labels: [RemovalEvent]
+    key: [{property: removal_id, column: ":ID(RemovalEvent)"}]
+    properties: [{column: RMV_TRK_NO}, {property: why, column: RMV_REA_TX}]
+    relationships:
+      - {type: HAS_REMOVAL, direction: in, end: {label: Component, key: [{column: component_id}]}}
+"""
+
+
+def test_a_changed_mapping_takes_away_what_it_no_longer_has(spark, lts_graph, loaded, tmp_path):
+    """Properties, the vector and a relationship type go from the loader's own nodes; a third run is quiet."""
+    changed = tmp_path / "changed.yml"
+    changed.write_text(CHANGED)
+    lts_graph.query("MATCH (n:RemovalEvent {removal_id: 'by hand'}) SET n.supplier_code = 'theirs'")
+    summary = loaded.succeed(mapping=str(changed), reset_checkpoint=True)
+    assert summary["totals"]["outcomes"]["written"] == 30
+    assert summary["totals"]["relationships"]["HAS_REMOVAL_EVENT"]["removed"] == 30
+    assert summary["totals"]["relationships"]["HAS_REMOVAL"]["unchanged"] == 30
+    names = lts_graph.query(
+        "MATCH (n:RemovalEvent) WHERE n._dn_version IS NOT NULL UNWIND keys(n) AS name "
+        "WITH DISTINCT name WHERE NOT name STARTS WITH '_dn_' RETURN name ORDER BY name"
+    )
+    assert [row["name"] for row in names] == ["RMV_TRK_NO", "note", "removal_id", "why"]
+    assert lts_graph.value("MATCH (n:RemovalEvent {removal_id: 'by hand'}) RETURN n.supplier_code AS c") == "theirs"
+    assert lts_graph.query(FOUND) == [{"note": "mine"}]
+    again = loaded.succeed(mapping=str(changed), reset_checkpoint=True)
+    assert again["totals"]["outcomes"]["unchanged"] == 30
+
+
+def test_a_mapping_that_gains_a_relationship_rewrites_no_node(spark, lts_graph, loads, tmp_path):
+    """After a reset only what changed is written: here the edges."""
+    less = tmp_path / "less.yml"
+    less.write_text(CHANGED)
+    runs = loads(lts_graph, mapping=str(less))
+    write(spark, runs.source, [removal(n) for n in range(10)])
+    runs.succeed()
+    more = CHANGED + "      - {type: MADE_BY, end: {label: Supplier, key: [{column: work_order_number}]}}\n"
+    less.write_text(more.replace("work_order_number", "aircraft_id"))
+    summary = runs.succeed(reset_checkpoint=True)
+    assert summary["totals"]["outcomes"]["unchanged"] == 10
+    assert summary["totals"]["relationships"]["MADE_BY"]["written"] == 10
+    assert summary["totals"]["relationships"]["HAS_REMOVAL"]["unchanged"] == 10
+
+
+def test_frames_are_upserted_and_keys_deleted_with_the_same_account(spark, lts_graph, loads):
+    """No stream, no checkpoint: rows read = outcomes, dead letters are kept, the newest call wins."""
+    runs = loads(lts_graph)
+    rows = [removal(n) for n in range(5)]
+    report = frames.upsert(spark, runs.settings(), _frame(spark, [*rows, removal(9, id=None)]))
+    assert report.error is None
+    outcomes = report.summary()["totals"]["outcomes"]
+    assert (outcomes["written"], outcomes["dead_lettered"], report.balanced) == (5, 1, True)
+    frames.upsert(spark, runs.settings(), _frame(spark, [removal(1, RMV_REA_TX="newer")]))
+    assert lts_graph.value("MATCH (n {removal_id: 'RE000001'}) RETURN n.RMV_REA_TX AS t") == "newer"
+    report = frames.delete(spark, runs.settings(), ["RE000001", "RE000002", "RE000002", "nobody"])
+    outcomes = report.summary()["totals"]["outcomes"]
+    assert (report.summary()["totals"]["rows_read"], report.balanced) == (4, True)
+    assert (outcomes["deleted"], outcomes["unchanged"], outcomes["superseded"]) == (2, 1, 1)
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 3
+    keys = spark.createDataFrame([("RE000003",)], "`:ID(RemovalEvent)` STRING")
+    assert frames.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == 1

@@ -1,0 +1,185 @@
+"""Every type from Delta to what the driver reads back, expressions, templates, and values that are nobody's friends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import pytest
+from neo4j.spatial import CartesianPoint, WGS84Point
+
+MAPPING = r"""
+tables:
+  - name: things
+    source: things
+    labels: [Thing]
+    key: [{property: thing_id, column: id}]
+    properties:
+      - {column: text}
+      - {column: number, type: integer}
+      - {column: real, type: float}
+      - {column: money}
+      - {column: flag, type: boolean}
+      - {column: day, type: date}
+      - {column: moment, type: datetime}
+      - {column: wall, type: local_datetime}
+      - {column: place, type: point}
+      - {column: spot, type: point}
+      - {column: words, type: list<string>}
+      - {column: days, type: list<date>}
+      - {column: numbers, type: list<integer>}
+      - {column: moments, type: list<datetime>}
+      - {column: detail, type: map}
+      - {column: address, type: map}
+      - {property: nested, column: detail, type: json}
+      - {property: shout, expression: "upper(text)"}
+      - {property: pair, expression: "sha2(to_json(struct(id, number)), 256)"}
+"""
+SCHEMA = (
+    "id STRING, text STRING, number BIGINT, real DOUBLE, money DECIMAL(38, 18), flag BOOLEAN, day DATE, "
+    "moment TIMESTAMP, wall TIMESTAMP_NTZ, place STRUCT<longitude: DOUBLE, latitude: DOUBLE>, "
+    "spot STRUCT<x: DOUBLE, y: DOUBLE, z: DOUBLE>, words ARRAY<STRING>, days ARRAY<DATE>, numbers ARRAY<INT>, "
+    "moments ARRAY<TIMESTAMP>, detail MAP<STRING, BIGINT>, address STRUCT<city: STRING, since: DATE>"
+)
+NAMES = [
+    *("id", "text", "number", "real", "money", "flag", "day", "moment", "wall", "place", "spot"),
+    *("words", "days", "numbers", "moments", "detail", "address"),
+]
+DAY, NOON = dt.date(1, 1, 1), dt.datetime(2024, 8, 15, 12, 30, 0, 123456, tzinfo=dt.UTC)
+
+
+def _row(key, **values):
+    return tuple({**dict.fromkeys(NAMES), "id": key, **values}[name] for name in NAMES)
+
+
+@pytest.fixture
+def things(spark, lts_graph, loads, tmp_path):
+    """Make loads of a table of things."""
+
+    def of(rows, mapping=MAPPING, schema=SCHEMA):
+        file = tmp_path / "things.yml"
+        file.write_text(mapping)
+        runs = loads(lts_graph, mapping=str(file))
+        spark.createDataFrame(rows, schema).write.format("delta").mode("append").save(runs.source)
+        return runs
+
+    return of
+
+
+def _read(graph, key):
+    return graph.query("MATCH (n:Thing {thing_id: $key}) RETURN n AS n", key=key)[0]["n"]
+
+
+def test_every_type_comes_back_as_it_went_in(things, lts_graph):
+    """Temporal values, points, lists and flattened maps are what the driver reads; decimals keep every digit."""
+    money = "12345678901234567890.000000000000000001"
+    row = _row(
+        "a", text="héllo \u202e\x00 ✈", number=2**63 - 1, real=float("nan"), money=Decimal(money),
+        flag=False, day=DAY, moment=NOON, wall=NOON.replace(tzinfo=None), place=(8.5, 47.25), spot=(1.0, 2.0, 3.0),
+        words=["x", ""], days=[DAY, dt.date(2024, 2, 29)], numbers=[], moments=[NOON],
+        detail={"a.b": 1, "c": 2}, address=("Bern", DAY),
+    )  # fmt: skip
+    things([row, _row("b")]).succeed()
+    found = _read(lts_graph, "a")
+    plain = {name: value for name, value in found.items() if not name.startswith("_dn_")}
+    assert plain.pop("real") != found["real"]  # NaN equals nothing, itself included
+    assert plain.pop("place") == WGS84Point((8.5, 47.25))
+    assert plain.pop("spot") == CartesianPoint((1.0, 2.0, 3.0))
+    native = {name: plain.pop(name).to_native() for name in ("day", "moment", "wall", "address.since")}
+    assert native == {"day": DAY, "moment": NOON, "wall": NOON.replace(tzinfo=None), "address.since": DAY}
+    assert [day.to_native() for day in plain.pop("days")] == [DAY, dt.date(2024, 2, 29)]
+    assert [moment.to_native() for moment in plain.pop("moments")] == [NOON]
+    assert json.loads(plain.pop("nested")) == {"a.b": 1, "c": 2}
+    assert len(plain.pop("pair")) == 64
+    assert plain == {
+        "thing_id": "a", "text": "héllo \u202e\x00 ✈", "number": 2**63 - 1,
+        "money": money, "flag": False, "words": ["x", ""], "numbers": [],
+        "detail.a.b": 1, "detail.c": 2, "address.city": "Bern", "shout": "HÉLLO \u202e\x00 ✈",
+    }  # fmt: skip
+    nothing = {name for name in _read(lts_graph, "b") if not name.startswith("_dn_")}
+    assert nothing == {"thing_id", "pair"}
+
+
+def test_a_null_takes_the_property_away_and_a_maps_lost_keys_go(things, lts_graph):
+    """The node is what the row is now; a property that somebody else set beside it stays."""
+    runs = things([_row("a", text="x", numbers=[1], detail={"kept": 1, "lost": 2}, place=(1.0, 2.0), day=DAY)])
+    runs.succeed()
+    lts_graph.query("MATCH (n:Thing) SET n.theirs = 1, n.detailed = 2")
+    things([_row("a", detail={"kept": 3})])
+    runs.succeed()
+    found = {name: value for name, value in _read(lts_graph, "a").items() if not name.startswith("_dn_")}
+    found.pop("nested"), found.pop("pair")
+    assert found == {"thing_id": "a", "detail.kept": 3, "theirs": 1, "detailed": 2}
+
+
+def test_what_cannot_be_typed_is_a_dead_letter(spark, things, lts_graph):
+    """A null in a list, half a point, text that is no UTF-8, a number beyond 64 bits: each with its reason."""
+    place = "STRUCT<longitude: DOUBLE, latitude: DOUBLE>"
+    schema = f"id STRING, words ARRAY<STRING>, place {place}, big DECIMAL(38, 0), raw BINARY"
+    mapping = r"""
+tables:
+  - name: things
+    source: things
+    labels: [Thing]
+    key: [{property: thing_id, column: id}]
+    properties:
+      - {column: words, type: list<integer>}
+      - {column: place, type: point}
+      - {column: big, type: integer}
+      - {property: said, expression: "cast(raw AS STRING)"}
+"""
+    rows = [
+        ("good", ["1"], (1.0, 2.0), Decimal(7), b"fine"),
+        ("null in list", ["1", None], None, None, None),
+        ("no number", ["1", "two"], None, None, None),
+        ("half a point", None, (1.0, None), None, None),
+        ("nowhere", None, (1.0, 2000.0), None, None),
+        ("beyond", None, None, Decimal(2**63), None),
+        ("surrogate", None, None, None, b"\xed\xa0\x80"),
+        ("x" * 40_000, None, None, None, None),
+    ]
+    runs = things(rows, mapping, schema)
+    summary = runs.succeed()
+    assert summary["totals"]["outcomes"]["written"] == 1
+    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
+    reasons = {json.loads(row["row_key"])[0][:12]: row["reason_class"] for row in letters}
+    assert {name: kind for name, kind in reasons.items() if kind != "type_mismatch"}.keys() == {
+        "nowhere", "surrogate", "xxxxxxxxxxxx",
+    }  # fmt: skip
+    assert reasons["surrogate"] == "not_utf8"
+    assert summary["totals"]["outcomes"]["dead_lettered"] == len(rows) - 1
+    assert lts_graph.value("MATCH (n:Thing) RETURN collect(n.thing_id) AS ids") == ["good"]
+
+
+def test_a_text_of_ten_megabytes_is_a_text(things, lts_graph):
+    """It is stored whole; only its neighbours in the transaction become fewer."""
+    things([_row("a", text="é" * 5_000_000), _row("b", text="small")]).succeed()
+    assert lts_graph.value("MATCH (n:Thing {thing_id: 'a'}) RETURN size(n.text) AS s") == 5_000_000
+
+
+def test_a_template_makes_the_text(spark, lts_graph, loads, tmp_path, endpoint):
+    """Columns stand in it as they are; a row whose columns are all blank has no text."""
+    mapping = tmp_path / "m.yml"
+    mapping.write_text(
+        "tables:\n  - name: things\n    source: things\n    labels: [Thing]\n"
+        "    key: [{property: thing_id, column: id}]\n"
+        "    embedding: {template: '{part}: {finding} ({count})', index: {name: things_v}}\n"
+    )
+    runs = loads(lts_graph, mapping=str(mapping))
+    rows = [("a", "pump", "leaks", 3), ("b", None, "stuck", None), ("c", " ", None, None)]
+    frame = spark.createDataFrame(rows, "id STRING, part STRING, finding STRING, count INT")
+    frame.write.format("delta").save(runs.source)
+    summary = runs.succeed()
+    assert {"pump: leaks (3)", ": stuck ()"} <= set(endpoint.texts)
+    assert (summary["embedding"]["texts"], summary["totals"]["without_text"]) == (2, 1)
+
+
+def test_an_expression_that_does_not_fit_the_table_is_named_before_anything_is_written(things, lts_graph):
+    """An unknown column, an aggregate: one line with Spark's reason."""
+    for wrong in ("upper(nowhere)", "count(*)", "max(text)"):
+        runs = things([_row("a")], MAPPING.replace("upper(text)", wrong))
+        report = runs.run()
+        assert report.exit_code == 2
+        assert wrong in str(report.error)
+    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 0

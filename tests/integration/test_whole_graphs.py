@@ -1,0 +1,273 @@
+"""Many tables in one run, edge lists, texts on nodes of their own, pieces of long texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from delta_neo4j.model.weights import tokenizer
+from tests.support.endpoint import vector_of
+from tests.support.tables import removal, write
+
+PARTS = """
+tables:
+  - name: wholes
+    source: wholes
+    labels: [Whole, Thing]
+    key: [{property: whole_id, column: id}]
+    properties: [{column: name}]
+  - name: parts
+    source: parts
+    labels: [Part]
+    key: [{property: part_id, column: id}]
+    properties: [{column: name}]
+  - name: holds
+    source: holds
+    relationship:
+      type: HOLDS
+      from: {label: Whole, key: [{property: whole_id, column: whole}]}
+      to: {label: Part, key: [{property: part_id, column: part}]}
+      on_missing: MISSING
+    properties: [{column: since, type: date}, {column: count, type: integer}]
+    order_by: [count]
+"""
+SCHEMAS = {
+    "wholes": "id STRING, name STRING",
+    "parts": "id STRING, name STRING",
+    "holds": "whole STRING, part STRING, since STRING, count INT",
+}
+ROWS = {
+    "wholes": [("w1", "one"), ("w2", "two")],
+    "parts": [("p1", "a"), ("p2", "b"), ("p3", "c")],
+    "holds": [("w1", "p1", "2024-01-02", 1), ("w1", "p2", None, 2), ("w2", "p3", "2024-01-03", 3)],
+}
+
+
+@pytest.fixture
+def tables(spark, lts_graph, loads, tmp_path):
+    """Make loads of a mapping's tables: (mapping text, rows by table, schemas)."""
+
+    def of(mapping, rows, schemas):
+        file = tmp_path / "graph.yml"
+        file.write_text(mapping)
+        for name, data in rows.items():
+            spark.createDataFrame(data, schemas[name]).write.format("delta").save(str(tmp_path / name))
+        return loads(lts_graph, mapping=str(file), sources={name: str(tmp_path / name) for name in rows})
+
+    return of
+
+
+def _append(spark, tmp_path, name, rows):
+    spark.createDataFrame(rows, SCHEMAS[name]).write.format("delta").mode("append").save(str(tmp_path / name))
+
+
+def test_tables_of_nodes_and_edges_load_in_one_run_with_one_summary(tables, lts_graph):
+    """Three tables in the mapping's order: each balances, and an edge's properties are typed."""
+    summary = tables(PARTS.replace("MISSING", "dead_letter"), ROWS, SCHEMAS).succeed()
+    assert [table["name"] for table in summary["tables"]] == ["wholes", "parts", "holds"]
+    assert summary["totals"]["outcomes"]["written"] == 8
+    assert summary["totals"]["relationships"]["HOLDS"]["written"] == 3
+    found = lts_graph.query(
+        "MATCH (a:Whole:Thing)-[e:HOLDS]->(b:Part) "
+        "RETURN a.whole_id AS a, b.part_id AS b, toString(e.since) AS since, e.count AS count ORDER BY count"
+    )
+    assert [tuple(row.values()) for row in found] == ROWS["holds"]
+    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 5
+
+
+def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, lts_graph, tmp_path):
+    """The newest row of a pair wins, in a batch and across batches; the same row again is unchanged."""
+    runs = tables(PARTS.replace("MISSING", "dead_letter"), ROWS, SCHEMAS)
+    runs.succeed()
+    _append(spark, tmp_path, "holds", [("w1", "p1", "2024-01-02", 1), ("w1", "p2", None, 5), ("w1", "p2", None, 4)])
+    (holds,) = [table for table in runs.succeed()["tables"] if table["name"] == "holds"]
+    assert {name: count for name, count in holds["outcomes"].items() if count} == {
+        "written": 1,
+        "unchanged": 1,
+        "superseded": 1,
+    }
+    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part {part_id: 'p2'}) RETURN e.count AS c") == 5
+    assert lts_graph.value("MATCH ()-[e:HOLDS]->() RETURN count(e) AS c") == 3
+
+
+@pytest.mark.parametrize(
+    ("on_missing", "outcome", "term"),
+    [
+        ("merge", "written", "written"),
+        ("skip", "unchanged", "skipped"),
+        ("dead_letter", "dead_lettered", "dead_lettered"),
+    ],
+)
+def test_an_edge_without_its_nodes_is_treated_as_the_mapping_says(tables, lts_graph, on_missing, outcome, term):
+    """Its nodes are made, or it is skipped, or the row is a dead letter: an edge list's row is its edge."""
+    rows = {**ROWS, "holds": [("w1", "p1", None, 1), ("w1", "nobody", None, 2), ("no one", "p2", None, 3)]}
+    (holds,) = tables(PARTS.replace("MISSING", on_missing), rows, SCHEMAS).succeed()["tables"][2:]
+    assert holds["outcomes"][outcome] == (3 if on_missing == "merge" else 2)
+    assert holds["relationships"]["HOLDS"][term] == (3 if on_missing == "merge" else 2)
+    assert holds["relationships"]["HOLDS"]["expected"] == 3
+    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == (7 if on_missing == "merge" else 5)
+
+
+def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark):
+    """Without the choice later tables stay unread; with it they load, and the run fails all the same."""
+    mapping = PARTS.replace("MISSING", "merge")
+    rows = {**ROWS, "wholes": [(None, str(number)) for number in range(200)]}
+    runs = tables(mapping, rows, SCHEMAS)
+    report = runs.run()
+    assert report.exit_code == 5
+    assert [table.name for table in report.tables] == ["wholes"]
+    report = runs.run(keep_going=True)
+    assert report.exit_code == 5
+    assert [(table.name, table.error is None) for table in report.tables] == [
+        ("wholes", False),
+        ("parts", True),
+        ("holds", True),
+    ]
+    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 3
+
+
+REASONS = "removals_by_reason"
+
+
+def test_a_text_is_one_node_however_many_rows_have_it(spark, lts_graph, loads):
+    """Rows point at the node of their reason, which holds the only vector; a blank reason is no node."""
+    runs = loads(lts_graph, mapping=REASONS)
+    rows = [removal(n, RMV_REA_TX=f"reason {n % 3}") for n in range(30)]
+    write(spark, runs.source, [*rows, removal(30, RMV_REA_TX=" ")])
+    summary = runs.succeed()
+    assert summary["totals"]["relationships"]["HAS_REASON"]["written"] == 30
+    assert (summary["totals"]["without_text"], summary["embedding"]["texts_embedded"]) == (1, 3)
+    found = lts_graph.query(
+        "MATCH (t:RemovalReason)<-[:HAS_REASON]-(n:RemovalEvent) "
+        "RETURN t.text AS text, t.embedding AS v, count(n) AS rows, count(n.embedding) AS twins ORDER BY text"
+    )
+    assert [(row["text"], row["rows"], row["twins"]) for row in found] == [(f"reason {n}", 10, 0) for n in range(3)]
+    for row in found:
+        assert np.array_equal(np.array(row["v"], dtype=np.float32), vector_of(row["text"]))
+    index = lts_graph.query("SHOW VECTOR INDEXES YIELD labelsOrTypes, state")
+    assert index == [{"labelsOrTypes": ["RemovalReason"], "state": "ONLINE"}]
+
+
+def test_a_reason_that_no_row_has_any_more_goes(spark, lts_graph, loads):
+    """Unless somebody else points at it."""
+    runs = loads(lts_graph, mapping=REASONS)
+    write(spark, runs.source, [removal(1, RMV_REA_TX="old"), removal(2, RMV_REA_TX="kept")])
+    runs.succeed()
+    lts_graph.query("MATCH (t:RemovalReason {text: 'kept'}) CREATE (:Note {text: 'mine'})-[:ABOUT]->(t)")
+    write(spark, runs.source, [removal(1, RMV_REA_TX="new"), removal(2, RMV_REA_TX="new")])
+    terms = runs.succeed()["totals"]["relationships"]["HAS_REASON"]
+    assert (terms["written"], terms["removed"]) == (2, 2)
+    left = lts_graph.query("MATCH (t:RemovalReason) RETURN t.text AS text ORDER BY text")
+    assert [row["text"] for row in left] == ["kept", "new"]
+    assert lts_graph.value("MATCH (:Note)-[:ABOUT]->(t) RETURN count(t) AS c") == 1
+
+
+NOTES = """
+tables:
+  - name: notes
+    source: notes
+    labels: [Note]
+    key: [{property: note_id, column: id}]
+    embedding:
+      text: body
+      index: {name: note_pieces}
+      chunks: {label: Chunk, relationship: HAS_CHUNK, tokens: 16, overlap: 4}
+"""
+WORDS = [f"word{number} means something." for number in range(40)]
+
+
+def _pieces(graph, note):
+    return graph.query(
+        "MATCH (:Note {note_id: $note})-[:HAS_CHUNK]->(c:Chunk) "
+        "RETURN c.index AS index, c.text AS text, c.embedding AS v, c.chunk_id AS id ORDER BY index",
+        note=note,
+    )
+
+
+def test_a_long_text_becomes_pieces_with_vectors_and_stable_ids(spark, tables, lts_graph, tmp_path):
+    """Pieces overlap, miss no token, and those that a shorter text no longer has go."""
+    long, short = " ".join(WORDS), " ".join(WORDS[:6])
+    runs = tables(NOTES, {"notes": [("n1", long), ("n2", "brief"), ("n3", None)]}, {"notes": "id STRING, body STRING"})
+    summary = runs.succeed()
+    found = _pieces(lts_graph, "n1")
+    assert [row["index"] for row in found] == list(range(len(found)))
+    assert len(found) > 10
+    for row in found:
+        assert row["text"] in long
+        assert len(tokenizer().encode(row["text"], add_special_tokens=False).ids) <= 16
+        assert np.array_equal(np.array(row["v"], dtype=np.float32), vector_of(row["text"]))
+    assert all(any(word in row["text"] for row in found) for word in WORDS[0].split())
+    terms = summary["totals"]["relationships"]["HAS_CHUNK"]
+    assert terms["expected"] == terms["written"] == len(found) + 1
+    assert summary["totals"]["without_text"] == 1
+    lts_graph.query("MATCH (c:Chunk {chunk_id: $id}) CREATE (:Mine)-[:LIKES]->(c)", id=found[-1]["id"])
+    spark.createDataFrame([("n1", short)], "id STRING, body STRING").write.format("delta").mode("append").save(
+        str(tmp_path / "notes")
+    )
+    terms = runs.succeed()["totals"]["relationships"]["HAS_CHUNK"]
+    now = _pieces(lts_graph, "n1")
+    assert [row["id"] for row in now] == [row["id"] for row in found][: len(now)]
+    assert len(now) < len(found)
+    assert terms["removed"] == len(found) - len(now)
+    kept = lts_graph.query("MATCH (c:Chunk) WHERE c.text IS NULL RETURN c.chunk_id AS id")
+    assert kept == [{"id": found[-1]["id"]}]  # somebody likes it: it is theirs to remove
+
+
+def test_pieces_that_nothing_changed_cost_nothing(tables, lts_graph):
+    """A fresh checkpoint finds rows and pieces as they are."""
+    runs = tables(NOTES, {"notes": [("n1", " ".join(WORDS))]}, {"notes": "id STRING, body STRING"})
+    first = runs.succeed()["totals"]["relationships"]["HAS_CHUNK"]
+    again = runs.succeed(reset_checkpoint=True)
+    assert again["totals"]["outcomes"]["unchanged"] == 1
+    assert again["totals"]["relationships"]["HAS_CHUNK"]["unchanged"] == first["written"]
+    assert again["embedding"]["texts_embedded"] == 0
+
+
+HUBS = """
+tables:
+  - name: flights
+    source: flights
+    labels: [Flight]
+    key: [{property: flight_id, column: id, type: integer}]
+    relationships:
+      - type: FLOWN_BY
+        end: {label: Plane, key: [{property: plane_id, column: plane}]}
+        properties: [{column: seat}]
+      - {type: FLEW_TO, end: {label: City, key: [{property: city, column: city}]}}
+"""
+
+
+def test_a_hub_with_a_third_of_the_rows_costs_no_deadlock(tables, lts_graph):
+    """One-to-many relationships are written by hub, so no two writers wait for each other."""
+    rows = [(n, "hub" if n % 10 < 3 else f"plane {n % 500}", "window", f"city {n % 7}") for n in range(20_000)]
+    runs = tables(HUBS, {"flights": rows}, {"flights": "id INT, plane STRING, seat STRING, city STRING"})
+    summary = runs.succeed(write_partitions=4)
+    assert summary["totals"]["relationships"]["FLOWN_BY"]["written"] == 20_000
+    assert (summary["writer"]["deadlocks"], summary["writer"]["retries"]) == (0, 0)
+    assert lts_graph.value("MATCH (:Plane {plane_id: 'hub'})<-[e:FLOWN_BY]-() RETURN count(e) AS c") == 6_000
+
+
+def test_many_to_many_edges_complete_whatever_they_cost(tables, lts_graph):
+    """Writers may meet on both ends; what is retried is counted and comes out whole."""
+    rows = [(f"w{n % 20}", f"p{n // 20}", None, n) for n in range(8_000)]
+    mapping = PARTS.replace("MISSING", "merge")
+    runs = tables(mapping, {**ROWS, "holds": rows}, SCHEMAS)
+    summary = runs.succeed(write_partitions=4)
+    assert summary["totals"]["relationships"]["HOLDS"]["written"] == 8_000
+    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 8_000
+
+
+def test_an_edges_properties_follow_the_row(spark, tables, lts_graph, tmp_path):
+    """A changed property changes the edge in place; somebody else's edge between the same nodes stays as it is."""
+    schema = {"flights": "id INT, plane STRING, seat STRING, city STRING"}
+    runs = tables(HUBS, {"flights": [(1, "p", "window", "c"), (2, "p", "aisle", "c")]}, schema)
+    runs.succeed()
+    lts_graph.query("MATCH (f:Flight {flight_id: 1}), (p:Plane) CREATE (f)-[:FLOWN_BY {seat: 'cockpit'}]->(p)")
+    spark.createDataFrame([(1, "p", "middle", "c")], schema["flights"]).write.format("delta").mode("append").save(
+        str(tmp_path / "flights")
+    )
+    runs.succeed()
+    found = lts_graph.query(
+        "MATCH (f:Flight)-[e:FLOWN_BY]->() RETURN f.flight_id AS id, e.seat AS seat ORDER BY id, seat"
+    )
+    assert [(row["id"], row["seat"]) for row in found] == [(1, "cockpit"), (1, "middle"), (2, "aisle")]
