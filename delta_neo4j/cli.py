@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,11 @@ from rich.console import Console
 
 from delta_neo4j import __version__, config
 from delta_neo4j.errors import LoaderError, SettingsError
+from delta_neo4j.mapping_commands import mapping_group
 from delta_neo4j.options import BUDGET_OPTIONS, TEXT_OPTIONS, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -39,8 +40,13 @@ UNEXPECTED = 1
 
 @click.group()
 @click.version_option(__version__)
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Keep a Neo4j graph, with a vector on what has text, equal to a Delta table."""
+    context.meta["spark_session"] = spark_session  # what the commands of other modules start Spark with
+
+
+cli.add_command(mapping_group)
 
 
 @cli.command("load")
@@ -103,8 +109,9 @@ def plan_command(
     settings = config.stream_settings(_collect(flags, _defaults(context)))
     spark = spark_session()
     from delta_neo4j import forecast
+    from delta_neo4j.runs import told
 
-    with _told():
+    with told():
         found = forecast.forecast(spark, settings, fresh=reset_checkpoint)
     if as_json:
         click.echo(forecast.as_json(found))
@@ -125,8 +132,9 @@ def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) ->
     settings = config.text_settings(_collect(flags, _defaults(context)))
     spark = spark_session()
     from delta_neo4j import maintain
+    from delta_neo4j.runs import told
 
-    with _told():
+    with told():
         for line in maintain.maintain(spark, settings.state):
             click.echo(line)
 
@@ -142,25 +150,14 @@ def clear_command(context: click.Context, /, *, debug: bool, yes: bool, allow_re
     settings.neo4j.require_local(allow_remote=allow_remote)
     spark = spark_session()
     from delta_neo4j import clear
+    from delta_neo4j.runs import told
 
-    with _told():
+    with told():
         found = clear.loaded(spark, settings)
         click.echo(f"{settings.neo4j.uri}, database {settings.neo4j.database}: {', '.join(x.what for x in found)}")
         if not yes:
             click.confirm("Remove them, and start the checkpoints of these tables anew?", abort=True)
         click.echo("\n".join(clear.clear(spark, settings, found)))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Let an error of Spark end as one line, like our own."""
-    from delta_neo4j.runs import as_loader_error
-    from delta_neo4j.spark_errors import SPARK_ERRORS
-
-    try:
-        yield
-    except SPARK_ERRORS as error:
-        raise as_loader_error(error) from error
 
 
 def _defaults(context: click.Context) -> dict[str, Any]:

@@ -74,13 +74,20 @@ def stable(expression: str) -> str:
 def hidden_functions(expression: str, columns: list[str]) -> list[str]:
     """Name what the expression means as a column and Spark, for want of such a column, takes for a function."""
     known = {column.lower() for column in columns}
+    return [name for name in names(expression) if name in _BARE_OR_COLUMN and name not in known]
+
+
+def names(expression: str) -> list[str]:
+    """Give the names that may be columns, each once, in lower case: no functions, no fields of structs."""
     tokens = _tokens(expression)
-    names = [
+    found = [
         token.text
         for at, token in enumerate(tokens)
-        if token.kind in {"word", "quoted"} and _texts(tokens[max(at - 1, 0) : at]) != ["."]
+        if token.kind in {"word", "quoted"}
+        and _texts(tokens[max(at - 1, 0) : at]) != ["."]
+        and _texts(tokens[at + 1 : at + 2]) != ["("]
     ]
-    return [name for name in dict.fromkeys(names) if name in _BARE_OR_COLUMN and name not in known]
+    return list(dict.fromkeys(found))
 
 
 def _tokens(expression: str) -> list[_Token]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from importlib import resources
@@ -27,14 +28,12 @@ def read_mapping(name: str, sources: dict[str, str] | None = None) -> plan.Graph
     if model is None:
         more = f" (and {len(faults) - 1} more: delta-neo4j mapping check lists them)" if len(faults) > 1 else ""
         raise MappingError(f"mapping {origin}:{faults[0]}{more}")
-    graph = plan.Graph(origin, tuple(t.planned() for t in model.tables))
-    return _with_sources(graph, sources or {})
+    return planned(origin, model, sources or {})
 
 
-def faults_of(name: str) -> tuple[str, list[yaml_places.Fault]]:
-    """Give what to call the mapping `name`, and everything that is wrong with the file itself."""
-    text, origin = text_of(name)
-    return origin, validated(text)[1]
+def planned(origin: str, model: MappingModel, sources: dict[str, str]) -> plan.Graph:
+    """Give the plan of a sound mapping, with other sources for the tables that `sources` names."""
+    return _with_sources(plan.Graph(origin, tuple(t.planned() for t in model.tables)), sources)
 
 
 def validated(text: str) -> tuple[MappingModel | None, list[yaml_places.Fault]]:
@@ -53,6 +52,16 @@ def validated(text: str) -> tuple[MappingModel | None, list[yaml_places.Fault]]:
             faults.append(document.fault(fault["loc"], _in_words(fault["type"], fault["msg"]), at_key=strange))
     faults.sort(key=lambda fault: (fault.line, fault.column))
     return (None if faults else model), faults
+
+
+def json_schema() -> str:
+    """Give the JSON schema of mapping files, for editors: `mappings/mapping.schema.json`."""
+    told = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **MappingModel.model_json_schema(by_alias=True),
+        "title": "delta-neo4j mapping",
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 _WORDS = {
@@ -85,6 +94,7 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
 
 
 def text_of(name: str) -> tuple[str, str]:
+    """Give the text of the mapping called `name`, and what to call it in messages."""
     path = Path(name)
     if path.is_file():
         try:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pyspark.errors import StreamingQueryException
@@ -23,7 +24,7 @@ from delta_neo4j.spark_errors import SPARK_ERRORS
 from delta_neo4j.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
 
@@ -67,6 +68,15 @@ def _keep(spark: SparkSession, settings: TextSettings, state: State, report: Run
         state.append_rows(spark, "runs", [row])
     except SPARK_ERRORS as error:
         report.fail(report.error or as_loader_error(error))  # what went wrong first is what the user must read
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Let an error of Spark end as one line, like our own."""
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        raise as_loader_error(error) from error
 
 
 def as_loader_error(error: Exception) -> LoaderError:

@@ -42,10 +42,10 @@ def check_types(table: Table, empty: DataFrame) -> None:
 
 def _check(table: Table, prop: Property, rows: DataFrame) -> None:
     kind = _kind(table, prop.input, rows)
-    if prop.type == "point" and not _is_point(kind):
+    if prop.type == "point" and not is_point(kind):
         wanted = "a point (a struct of longitude and latitude, or x and y, with height or z where there is one)"
         raise PreflightError(_wrong_type(table, prop.input, kind, wanted))
-    if prop.type == "map" and not _is_flat(kind):
+    if prop.type == "map" and not is_flat(kind):
         wanted = "flattened (a struct or a map of text to single values); type json keeps it whole"
         raise PreflightError(_wrong_type(table, prop.input, kind, wanted))
     try:
@@ -54,7 +54,8 @@ def _check(table: Table, prop: Property, rows: DataFrame) -> None:
         raise PreflightError(_wrong_type(table, prop.input, kind, f"a property of type {prop.type}")) from error
 
 
-def _is_point(kind: T.DataType) -> bool:
+def is_point(kind: T.DataType) -> bool:
+    """Tell whether a type is a struct of the numbers that make a point."""
     return (
         isinstance(kind, T.StructType)
         and set(kind.fieldNames()) in POINTS
@@ -62,7 +63,8 @@ def _is_point(kind: T.DataType) -> bool:
     )
 
 
-def _is_flat(kind: T.DataType) -> bool:
+def is_flat(kind: T.DataType) -> bool:
+    """Tell whether a type is a struct, or a map of text, to single values."""
     if isinstance(kind, T.StructType):
         return all(isinstance(field.dataType, _VALUES) for field in kind)
     return (

@@ -117,7 +117,24 @@ ALLOWED = {
     "__main__": {"cli"},
     "cli": {
         "", "config", "embed", "embedding.choose", "errors", "forecast", "loader", "local_spark", "maintain", "mapping",
-        "options", "progress", "report", "runs", "search", "spark_errors",
+        "mapping_commands", "options", "progress", "report", "runs", "search", "spark_errors",
+    },
+    "drafting": set(),
+    "drafting.names": {"errors", "identifiers"},
+    "drafting.types": {"source_types"},
+    "drafting.sample": {"identifiers"},
+    "drafting.decide": {"drafting", "drafting.names", "drafting.sample", "drafting.types", "identifiers"},
+    "drafting.text": {"drafting.decide"},
+    "drafting.draft": {
+        "drafting", "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
+    },
+    "drift": {"drafting.types", "errors", "expressions", "identifiers", "plan"},
+    "graph_conflicts": {"cypher.schema", "errors", "schema", "server", "transactions"},
+    "mapping_check": {
+        "errors", "graph_conflicts", "mapping", "preflight", "source", "source_types", "yaml_places",
+    },
+    "mapping_commands": {
+        "config", "drafting.draft", "errors", "mapping", "mapping_check", "options", "runs", "yaml_places",
     },
     "frames": {
         "errors", "identifiers", "loader", "mapping", "plan", "preflight", "report", "runs", "shipping", "source",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delta_neo4j.errors import MappingError
-from delta_neo4j.expressions import hidden_functions, stable, template
+from delta_neo4j.expressions import hidden_functions, names, stable, template
 from delta_neo4j.plan import Input
 
 ANOTHER_VALUE = [
@@ -80,6 +80,7 @@ def test_the_end_of_a_text_or_comment_is_where_spark_has_it(hiding):
         stable(hiding)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab'\"`\\/*-() .\nr", max_size=30))
 def test_any_text_is_accepted_or_refused(text):
     """Whatever is written, the answer is the expression or a fault, and a plain call behind it is always seen."""
@@ -96,6 +97,11 @@ def test_a_name_that_is_a_function_for_want_of_a_column_is_found():
     """Spark takes `user` for a function, quoted or not, where the table has no such column."""
     assert hidden_functions("`current_date` || user || x.user || 'user'", ["x"]) == ["current_date", "user"]
     assert hidden_functions("`current_date` || user", ["USER", "current_date"]) == []
+
+
+def test_the_names_of_an_expression_are_its_columns():
+    """Functions, fields of structs and texts are not among them."""
+    assert names("upper(`Made By`) || x.size || 'colour' || x") == ["made by", "x"]
 
 
 @pytest.mark.parametrize(
