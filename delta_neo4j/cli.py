@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from delta_neo4j import __version__, config
+from delta_neo4j import __version__, cli_status, config
 from delta_neo4j.errors import LoaderError, SettingsError
 from delta_neo4j.options import BUDGET_OPTIONS, TEXT_OPTIONS, options
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.report import RunReport
+    from delta_neo4j.setting_names import Origins
 
     Work = Callable[[SparkSession, float], RunReport]
 
@@ -208,7 +209,10 @@ def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags
         click.echo("\n".join(search.lines(table, hits, limit)))
 
 
-def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
+cli.add_command(cli_status.command)
+
+
+def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> Origins:
     return config.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"), defaults=defaults)
 
 
@@ -262,7 +266,8 @@ def main(arguments: list[str] | None = None, defaults: Mapping[str, Any] | None 
     """Run the command; returns on success, ends the process with the documented exit code otherwise."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(given, prog_name="delta-neo4j", standalone_mode=False, obj={"defaults": defaults or {}})
+        obj = {"defaults": defaults or {}, "spark": spark_session, "told": _told}
+        code = cli.main(given, prog_name="delta-neo4j", standalone_mode=False, obj=obj)
     except click.ClickException as error:
         error.show()
         code = SettingsError.exit_code

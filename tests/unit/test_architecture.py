@@ -23,7 +23,10 @@ ALLOWED = {
     "plan": set(),
     "mapping": {"plan", "errors", "identifiers"},
     "settings": {"budget", "plan"},
-    "config": {"settings", "errors"},
+    "setting_names": set(),
+    "config": {"settings", "setting_names", "errors"},
+    "status": {"setting_names", "settings"},
+    "cli_status": {"config", "errors", "options", "state", "status"},
     "source": {"errors", "identifiers"},
     "validation": {"errors", "source"},
     "ranking": {"source", "validation"},
@@ -105,8 +108,8 @@ ALLOWED = {
     "progress": set(),
     "__main__": {"cli"},
     "cli": {
-        "", "config", "embed", "embedding.choose", "errors", "forecast", "load", "local_spark", "maintain", "mapping",
-        "options", "progress", "report", "runs", "search", "spark_errors",
+        "", "cli_status", "config", "embed", "embedding.choose", "errors", "forecast", "load", "local_spark",
+        "maintain", "mapping", "options", "progress", "report", "runs", "search", "spark_errors",
     },
 }  # fmt: skip
 
