@@ -11,12 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name every Spark reader knows
 
+from delta_neo4j import grants
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.identifiers import table_name
+from delta_neo4j.spark_errors import SPARK_ERRORS
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -58,12 +59,24 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
         detail = spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
         newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
         schema = _reader(spark, source).schema
-    except AnalysisException as error:
-        raise PreflightError(
-            f"source table {source} cannot be read as Delta: {_first_line(error)}; "
-            "check the name and your SELECT grant, or name another with --source"
-        ) from error
+    except SPARK_ERRORS as error:
+        raise PreflightError(_fault(spark, source, error)) from error
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema)
+
+
+def _fault(spark: SparkSession, source: str, error: Exception) -> str:
+    refused = grants.refused(str(error), grants.needed((source,), "", ""))
+    if refused is not None:
+        return f"source table {source} refuses you; {grants.lines(refused, grants.principal(spark))}"
+    if "EXPECT_TABLE_NOT_VIEW" in str(error):
+        return (
+            f"source {source} is a view: it has no versions and no table id of its own, by which a load resumes and "
+            "is held against its source; name the Delta table behind it, or a streaming table made from it"
+        )
+    return (
+        f"source table {source} cannot be read as Delta: {_first_line(error)}; "
+        "check the name and your SELECT grant, or name another with --source"
+    )
 
 
 def check_columns(table: Table, schema: StructType) -> None:
