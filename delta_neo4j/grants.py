@@ -29,6 +29,7 @@ VOLUMES = "/Volumes"
 _OUTSIDE = {"spark_catalog", "hive_metastore"}  # catalogs that Unity Catalog does not govern
 _PARTS = 3  # catalog.schema.table
 _REFUSED = re.compile(r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|UnauthorizedAccessException|SQLSTATE: 42501")
+_ABSENT = re.compile(r"_NOT_FOUND\S* The (?i:(SCHEMA|CATALOG)) (\S+) (?:cannot be|is not|was not) found")
 _LACKS = re.compile(
     r"does not have (?P<privilege>[A-Za-z_]+(?: [A-Za-z_]+)*?) on "
     r"(?P<kind>Catalog|Schema|Table|View|Volume|External Location)\s*'?(?P<name>[^\s']+)",
@@ -127,14 +128,19 @@ def principal(spark: SparkSession) -> str:
 
 @contextmanager
 def told(spark: SparkSession, wanted: Iterable[Grant] = ()) -> Iterator[None]:
-    """Let a refusal inside the block end as `PreflightError`, one line a grant; other errors pass."""
+    """Let a refusal inside the block, or a schema that is not there, end as `PreflightError`; other errors pass."""
     try:
         yield
     except SPARK_ERRORS as error:
         missing = refused(str(error), wanted)
-        if missing is None:
+        if missing is not None:
+            raise PreflightError(lines(missing, principal(spark))) from error
+        absent = _ABSENT.search(str(error))
+        if absent is None:
             raise
-        raise PreflightError(lines(missing, principal(spark))) from error
+        raise PreflightError(
+            f"there is no {absent[1].lower()} {absent[2]} that you can see: CREATE {absent[1]} IF NOT EXISTS {absent[2]}"
+        ) from error
 
 
 def check_readable(spark: SparkSession, sources: Iterable[str], state: str) -> None:

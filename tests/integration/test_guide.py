@@ -120,3 +120,25 @@ def test_the_default_source_text_and_key_are_the_guides():
 def test_troubleshooting_has_what_people_search_for(words):
     """Each message has its entry in docs/troubleshooting.md."""
     assert words in (ROOT / "docs" / "troubleshooting.md").read_text()
+
+
+def test_the_sample_table_of_the_page_fits_the_shipped_mapping(spark):
+    """The SQL of docs/databricks.md makes a table that preflight takes, with as many texts as the page says."""
+    from dataclasses import replace
+
+    from delta_neo4j import preflight
+    from delta_neo4j.mapping import read_mapping
+
+    page = (ROOT / "docs" / "databricks.md").read_text()
+    (block,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    spark.sql("CREATE SCHEMA IF NOT EXISTS dn_page")
+    statement = next(part for part in block.split(";") if "CREATE TABLE" in part)
+    spark.sql(statement.replace("airline_test.airline_test_lakehouse.", "spark_catalog.dn_page."))
+    (table,) = read_mapping("removals").tables
+    name = "spark_catalog.dn_page.nodes_removals_large"
+    preflight.check_source(spark, replace(table, source=name))
+    rows = spark.table(name)
+    assert rows.count() == 1000
+    texts = {row[0] for row in rows.select("RMV_REA_TX").distinct().collect()}
+    assert len(texts) == 20
+    assert "Oil leak at fuel pump" in texts

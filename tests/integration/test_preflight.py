@@ -148,6 +148,47 @@ def test_a_state_schema_that_may_not_be_written_stops_before_the_graph(
     assert tables == (["runs"] if begun else [])
 
 
+def test_a_state_schema_that_is_not_there_is_named(spark, lts_graph, loads, tmp_path):
+    """The statement that makes it stands in the line; the graph is untouched."""
+    runs = loads(lts_graph, checkpoint=str(tmp_path / "checkpoints"))
+    write(spark, runs.source, [removal(1)])
+    runs.state = "spark_catalog.dn_nowhere"
+    report = runs.run()
+    assert report.exit_code == 2
+    assert "CREATE SCHEMA IF NOT EXISTS `spark_catalog`.`dn_nowhere`" in str(report.error)
+    assert lts_graph.query("SHOW CONSTRAINTS") == []
+
+
+class Governed(Refusing):
+    """A session in which `main.sales.t` is a local table whose description has more to say."""
+
+    def __init__(self, spark, local, heads):
+        super().__init__(spark, {})
+        self._local, self._heads = local, heads
+
+    def sql(self, query):
+        """Describe as Unity Catalog does, or ask the local table."""
+        if "DESCRIBE TABLE EXTENDED" in query:
+            return self._spark.createDataFrame([(head, "", "") for head in self._heads], "a STRING, b STRING, c STRING")
+        return self._spark.sql(query.replace("`main`.`sales`.`t`", self._local))
+
+    def table(self, name):
+        """Give the local table."""
+        return self._spark.table(name.replace("`main`.`sales`.`t`", self._local))
+
+
+def test_a_row_filter_is_said_in_the_log(spark, tmp_path, caplog):
+    """The run goes on and says that it sees what its principal sees."""
+    write(spark, tmp_path / "made", [removal(1)])
+    spark.sql(f"CREATE TABLE IF NOT EXISTS dn_filtered USING DELTA LOCATION '{tmp_path / 'made'}'")
+    session = Governed(spark, "spark_catalog.default.dn_filtered", ["# Row Filter", "Function", "# Column Masks"])
+    (table,) = read_mapping("removals", {"": "main.sales.t"}).tables
+    with caplog.at_level("WARNING", "delta_neo4j"):
+        preflight.check_source(session, table)
+    (record,) = [record for record in caplog.records if record.message == "source.restricted"]
+    assert (record.table, record.by) == ("main.sales.t", "row filter and column mask")
+
+
 def test_asking_whether_a_state_may_be_written_adds_no_version(spark):
     """The second question writes nothing: Delta commits no empty delete."""
     spark.sql("CREATE SCHEMA IF NOT EXISTS dn_asked")
