@@ -28,10 +28,11 @@ def command(context: click.Context, /, *, only_settings: bool, limit: int, as_js
         _show_settings(found, as_json=as_json)
         return
     settings = config.text_settings(found)
-    with context.obj["told"]():
-        from delta_neo4j.state import State
+    spark = context.obj["spark"]()
+    from delta_neo4j.state import State
 
-        runs = status.last_runs(context.obj["spark"](), State(settings.state), limit)
+    with context.obj["told"]():
+        runs = status.last_runs(spark, State(settings.state), limit)
     if as_json:
         click.echo(json.dumps({"state": settings.state, "runs": runs}))
         return

@@ -138,8 +138,9 @@ def told(spark: SparkSession, wanted: Iterable[Grant] = ()) -> Iterator[None]:
         absent = _ABSENT.search(str(error))
         if absent is None:
             raise
+        kind, name = absent[1].upper(), absent[2]
         raise PreflightError(
-            f"there is no {absent[1].lower()} {absent[2]} that you can see: CREATE {absent[1]} IF NOT EXISTS {absent[2]}"
+            f"there is no {kind.lower()} {name} that you can see: CREATE {kind} IF NOT EXISTS {name}"
         ) from error
 
 

@@ -236,3 +236,28 @@ def test_help_needs_no_pyspark():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "--reset-checkpoint" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["load", "embed", "plan", "status", "maintain"])
+def test_without_pyspark_a_command_says_so(command, tmp_path):
+    """One line with what to install and exit code 2, never a trace; a run's summary is printed as ever."""
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pyspark', 'delta'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from delta_neo4j.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    told = {"NEO4J_URI": "bolt://127.0.0.1:1", "NEO4J_USERNAME": "u", "NEO4J_PASSWORD": "p", "PYTHONPATH": str(ROOT)}
+    json_flag = ["--json"] if command in {"load", "embed"} else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, command, *json_flag],
+        capture_output=True, text=True, cwd=tmp_path, env=told, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "pyspark is missing; install it with pip install 'delta-neo4j[spark]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not json_flag or '"exit_code": 2' in done.stdout.splitlines()[-1]
