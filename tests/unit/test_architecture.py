@@ -238,7 +238,7 @@ def test_help_needs_no_pyspark():
     assert "--reset-checkpoint" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["load", "embed", "plan", "status", "maintain"])
+@pytest.mark.parametrize("command", ["load", "plan", "status"])
 def test_without_pyspark_a_command_says_so(command, tmp_path):
     """One line with what to install and exit code 2, never a trace; a run's summary is printed as ever."""
     program = (
@@ -252,7 +252,7 @@ def test_without_pyspark_a_command_says_so(command, tmp_path):
         "main(sys.argv[1:])\n"
     )
     told = {"NEO4J_URI": "bolt://127.0.0.1:1", "NEO4J_USERNAME": "u", "NEO4J_PASSWORD": "p", "PYTHONPATH": str(ROOT)}
-    json_flag = ["--json"] if command in {"load", "embed"} else []
+    json_flag = ["--json"] if command == "load" else []
     done = subprocess.run(
         [sys.executable, "-c", program, command, *json_flag],
         capture_output=True, text=True, cwd=tmp_path, env=told, check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ FILES = ["load_utils", "neo4j_connection", "removals_spark_loader"]  # test_mode
 def _import(folder, module):
     # Without `site` there are no installed packages: neither this project nor what it stands on.
     command = [sys.executable, "-S", "-c", f"import {module}"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("module", FILES)
