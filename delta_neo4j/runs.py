@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import StreamingQueryException
 
+from delta_neo4j import grants
 from delta_neo4j.errors import (
     CheckpointHeldError,
     LoaderError,
@@ -95,6 +96,13 @@ def as_loader_error(error: Exception) -> LoaderError:
             "the source table was updated, deleted from or overwritten, which an append stream cannot follow; "
             "start fresh with --reset-checkpoint (only what differs is written)"
         )
+    return _unsorted(error, text)
+
+
+def _unsorted(error: Exception, text: str) -> LoaderError:
+    missing = grants.refused(text)
+    if missing is not None:
+        return PreflightError(grants.lines(missing))
     first = " ".join(text.split())[:400]
     if isinstance(error, StreamingQueryException):
         return TransientError(f"the stream failed: {first}; run again to resume, --debug shows the trace")
