@@ -13,12 +13,12 @@ from delta_neo4j.model.weights import MAX_TOKENS
 from delta_neo4j.passes import NODE_ROWS, RELATIONSHIP_ROWS, LookUpPass, NodePass, RelationshipPass
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, typed
-from delta_neo4j.writer import OUTPUT, Pass, Written, gather
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
     from delta_neo4j.pipeline import LoadStep
     from delta_neo4j.plan import Relationship
+    from delta_neo4j.writer import Pass, Written
 
 
 FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
@@ -133,7 +133,7 @@ class GraphWriter:
         return self._run(dealt, work)
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:
-        written = gather(rows.mapInArrow(work, OUTPUT).collect())
+        written = self.step.reach.write(rows, work)
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
 

@@ -132,6 +132,7 @@ def _step(
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
         budget=budget,
+        reach=ready.reach,
         hook=hook,
     )
 

@@ -13,7 +13,7 @@ import logging
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -25,6 +25,7 @@ from delta_neo4j.embedding.texts import Filled, TextEmbedding
 from delta_neo4j.errors import BalanceError, travelling
 from delta_neo4j.graph_rows import FEW_TEXTS, GraphWriter, by_slice
 from delta_neo4j.ledger import Account
+from delta_neo4j.reach import Reach
 from delta_neo4j.validation import text, validated
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class LoadStep:
     rows_recorded: int = 0
     read_before: bool = False  # an earlier load of the state has read this table, so its rows may be in the graph
     budget: Budget = UNLIMITED
+    reach: Reach = field(default_factory=Reach)
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import models, schema, source, validation
+from delta_neo4j import models, reach, schema, source, validation
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
@@ -36,6 +36,7 @@ class Ready:
     embedder_reason: str
     model_id: str
     server_version: str | None = None
+    reach: reach.Reach = field(default_factory=reach.Reach)
 
 
 def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: State) -> Ready:
@@ -49,8 +50,9 @@ def check(spark: SparkSession, graph: Graph, settings: LoadSettings, state: Stat
         ready = check_texts(
             spark, graph, settings, state, then=lambda: made.append(beside.submit(_ensure, connection, graph))
         )
+        way = reach.found(spark, connection, settings.write_partitions)
         made[0].result()
-    return replace(ready, server_version=version)
+    return replace(ready, server_version=version, reach=way)
 
 
 def _ensure(connection: Connection, graph: Graph) -> None:

@@ -59,7 +59,7 @@ def test_data():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is not of the lane, and what this machine cannot run, in one line; with CI set that is a failure."""
+    """Leave out what is not of the lane, and what this machine cannot run; with CI set the latter is a failure."""
     items[:], left_out, reasons = lanes.on(config.getoption("--lane"), items)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
