@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config, items):
     items[:], left_out, reasons = lanes.on(config.getoption("--lane"), items)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        sys.stderr.write(f"left out on this lane: {'; '.join([*reasons, 'whole loads that are not every_lane'])}\n")
+        sys.stderr.write(f"left out on this lane: {'; '.join(reasons)}\n")
     missing = _missing()
     lacking = [item for item in items if any(mark in item.keywords for mark in missing)]
     if not lacking:

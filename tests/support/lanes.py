@@ -21,21 +21,24 @@ def on(lane, items):
     """Part a lane's tests into (kept, left out, reasons); of whole loads it runs those marked `every_lane`."""
     if lane == "main":
         return items, [], []
-    reasons = LEFT_OUT[lane]
-    kept = [item for item in items if not _marks(item, reasons) and _is_the_lanes(item)]
-    why = [reasons[name] for name in reasons if any(name in item.keywords for item in items)]
-    return kept, [item for item in items if item not in kept], why
+    kept, left_out, reasons = [], [], {}
+    for item in items:
+        why = _why_not(item, LEFT_OUT[lane])
+        (left_out if why else kept).append(item)
+        if why:
+            reasons[why] = reasons.get(why, 0) + 1
+    return kept, left_out, [f"{count} {why}" for why, count in reasons.items()]
 
 
-def _marks(item, names):
-    return [name for name in names if item.get_closest_marker(name)]
-
-
-def _is_the_lanes(item):
-    if "integration" not in item.path.parts:
-        return True
+def _why_not(item, left_out):
+    for marker, reason in left_out.items():
+        if item.get_closest_marker(marker):
+            return f"because {reason}"
     # On both Neo4j lines these loads run in the main lane; a Spark of another version meets one of them.
-    return bool(item.get_closest_marker("every_lane")) and not item.get_closest_marker("calendar")
+    whole_load = item.nodeid.startswith("tests/integration/")
+    if whole_load and (not item.get_closest_marker("every_lane") or item.get_closest_marker("calendar")):
+        return "that are whole loads of the main lane"
+    return None
 
 
 def connect_session(folder, options):
