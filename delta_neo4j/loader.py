@@ -153,6 +153,7 @@ def _step(
         batch_size=settings.batch_size,
         budget=budget,
         tokenizer=tokenizer_text() if table.chunks else None,
+        reach=ready.reach,
         hook=hook,
     )
 

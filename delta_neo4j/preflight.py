@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import grants, models, schema, source, source_types
+from delta_neo4j import grants, models, reach, schema, source, source_types
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
@@ -40,6 +40,7 @@ class Ready:
     embedder_reason: str
     model_id: str
     server_version: str | None = None
+    reach: reach.Reach = field(default_factory=reach.Reach)
 
 
 def check(
@@ -69,8 +70,9 @@ def check(
             frames=frames,
             then=lambda: made.append(beside.submit(_ensure, connection, graph)),
         )
+        way = reach.found(spark, connection, settings.write_partitions)
         made[0].result()
-    return replace(ready, server_version=version)
+    return replace(ready, server_version=version, reach=way)
 
 
 def _ensure(connection: Connection, graph: Graph) -> None:

@@ -88,10 +88,10 @@ ALLOWED = {
     },
     "pipeline": {
         "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "micro_texts", "ranking",
-        "slice_load", "staging", "validation",
+        "reach", "slice_load", "staging", "validation",
     },
     "preflight": {
-        "embedding.base", "embedding.choose", "errors", "grants", "models", "schema", "server", "source",
+        "embedding.base", "embedding.choose", "errors", "grants", "models", "reach", "schema", "server", "source",
         "source_types", "transactions",
     },
     "shipping": {""},
@@ -160,6 +160,7 @@ ALLOWED = {
     "status": {"setting_names", "settings"},
     "unreachable": {"transactions"},
     "cli_upkeep": {"clear", "config", "maintain", "options", "runs"},
+    "reach": {"errors", "spark_errors", "writer"},
 }  # fmt: skip
 
 
