@@ -124,7 +124,7 @@ ALLOWED = {
     "drafting.types": {"source_types"},
     "drafting.sample": {"identifiers"},
     "drafting.decide": {"drafting", "drafting.names", "drafting.sample", "drafting.types", "identifiers"},
-    "drafting.text": {"drafting.decide"},
+    "drafting.text": {"drafting", "drafting.decide", "drafting.names"},
     "drafting.draft": {
         "drafting", "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
     },
