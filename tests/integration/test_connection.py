@@ -65,6 +65,18 @@ def test_a_connection_reads_and_writes(lts_graph):
         conn.read("RETURN 1")
 
 
+def test_a_connection_of_secrets_read_one_by_one(dbutils):
+    """The guide's snippet: each key by `dbutils.secrets.get`, the address put together by hand."""
+    host, user, password, protocol = (
+        dbutils.secrets.get(scope="airline-neo4j-secrets", key=key)
+        for key in ("host", "username", "password", "protocol")
+    )
+    url = f"{protocol}://{host}"
+    conn = Neo4jConnection(uri=url, user=user, pwd=password)
+    assert conn.read("MATCH (n) RETURN count(n) AS count", db="neo4j") == [{"count": 0}]
+    conn.close()
+
+
 def test_a_connection_closes_with_its_block(lts_graph):
     """`with Neo4jConnection(…) as conn` closes at the end."""
     with Neo4jConnection(uri=lts_graph.uri, user="neo4j", pwd=PASSWORD) as conn:

@@ -93,6 +93,12 @@ def test_without_registration_nothing_is_registered(workspace, capsys):
     assert "endpoint" not in capsys.readouterr().out
 
 
+def test_without_the_endpoint_nothing_is_said_of_it(workspace, capsys):
+    """`main(test_endpoint=False)` registers and asks nothing of an endpoint that is not there yet."""
+    assert model_setup.main(test_endpoint=False).version == "2"
+    assert "endpoint" not in capsys.readouterr().out
+
+
 def test_a_model_that_fails_its_validation_is_not_registered(workspace, monkeypatch):
     """A failed check stops before registration and is named with its figure."""
     monkeypatch.setattr(checks, "validate", lambda _: [checks.Check("unit norm", False, 0.5, "≤ 1e-05")])
