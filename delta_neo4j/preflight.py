@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import grants, models, reach, schema, source, source_types
+from delta_neo4j import drift, grants, models, reach, schema, source, source_types
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
+from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.server import check_writes, server_version
 from delta_neo4j.transactions import open_driver
 
@@ -96,7 +97,11 @@ def check_texts(
     """
     named = [table for table in graph.tables if table.name not in (frames or {})]
     grants.check_readable(spark, [table.source for table in named], settings.state)
-    sources = {table.name: check_source(spark, table, (frames or {}).get(table.name)) for table in graph.tables}
+    sources = {}
+    for table in graph.tables:
+        frame = (frames or {}).get(table.name)
+        before = None if frame else MappingHistory.of(spark, state, table.name).columns
+        sources[table.name] = check_source(spark, table, frame, before)
     if not choose.has_text(graph, settings.embedding):
         _check_writable(spark, settings, state)
         then()
@@ -122,12 +127,21 @@ def _check_writable(spark: SparkSession, settings: TextSettings, state: State) -
         state.prove_writable(spark)
 
 
-def check_source(spark: SparkSession, table: Table, frame: SourceVersion | None = None) -> SourceVersion:
-    """Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use."""
+def check_source(
+    spark: SparkSession, table: Table, frame: SourceVersion | None = None, before: Mapping[str, str] | None = None
+) -> SourceVersion:
+    """
+    Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use.
+
+    `before` are its columns at the last load: what became of them since is told, or stops.
+    """
     found = frame or source.describe(spark, table.source)
     restricted = None if frame else grants.restricted(spark, table.source)
     if restricted:
         log.warning("source.restricted", extra={"table": table.source, "by": restricted, "seen": SEEN})
+    if before is not None:
+        for told in drift.check(table, before, drift.columns_of(found.schema)):
+            log.warning("source.drifted", extra={"table": table.name, "told": told})
     empty = spark.createDataFrame([], found.schema)
     source.check_columns(table, empty)
     source_types.check_types(table, empty)

@@ -77,20 +77,14 @@ class Edges:
 
 def decide(table: str, sample: Sample, repeated: Repeated, label: str = "") -> Nodes | Edges:
     """Guess what the table called `table` is; a `label` says that it is nodes. `repeated` counts over all rows."""
-    ends = _ends(sample)
+    ends = [name for role in ("START_ID", "END_ID") for name in sample.columns if _role(name) == role]
     usable = [name for name in _by_name(table, sample) if sample.unique(name)]
-    if len(ends) == 2 and not usable and not label:  # noqa: PLR2004  # an edge has two
+    if not usable and not any(_role(name) == "ID" or name.lower() == "id" for name in sample.columns):
+        # Nothing tells one row from another but the two that it names.
+        ends = ends or [name for name in sample.columns if names.id_stem(name) and _can_be_key(sample, name)]
+    if len(ends) == 2 and not label:  # noqa: PLR2004  # an edge has two
         return _edges(table, sample, ends[0], ends[1])
     return _nodes(table, sample, repeated, label, usable)
-
-
-def _ends(sample: Sample) -> list[str]:
-    """Give the columns that name the two ends of an edge, where the table can be an edge list."""
-    roles = {found.role: name for name in sample.columns if (found := names.import_column(name))}
-    if "START_ID" in roles and "END_ID" in roles:
-        return [roles["START_ID"], roles["END_ID"]]
-    has_key = "ID" in roles or any(name.lower() == "id" for name in sample.columns)
-    return [] if has_key else [name for name in sample.columns if names.id_stem(name) and _can_be_key(sample, name)]
 
 
 def _edges(table: str, sample: Sample, start: str, end: str) -> Edges:
@@ -170,7 +164,7 @@ def _line(name: str, sample: Sample, taken: set[str]) -> Line:
     column, found = sample.columns[name], guessed(sample.columns[name].kind)
     property_name = names.unlike(names.property_of(name), taken)
     if found.type == "string" and column.looks_like:
-        note = f"text, which looks so in all {column.values:,} values looked at"
+        note = f"text; all {column.values:,} values looked at are like this"
         return Line(name, property_name, column.looks_like, note)  # type: ignore[arg-type]  # FORMS are property types
     return Line(name, property_name, found.type, found.note)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from delta_neo4j.drafting import names
 from delta_neo4j.drafting.decide import Edges, Nodes
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _nodes(draft: Nodes) -> Iterator[str]:
         yield "# These columns look like keys of other nodes; take the # away from those that are."
         yield "# relationships:"
         for end in draft.related:
-            told = {"type": f"HAS_{end.label.upper()}", "end": _end(end)}
+            told = {"type": f"HAS_{names.type_of(end.label)}", "end": _end(end)}
             yield f"#   - {flow(told)}"
 
 

@@ -91,8 +91,8 @@ ALLOWED = {
         "reach", "slice_load", "staging", "validation",
     },
     "preflight": {
-        "embedding.base", "embedding.choose", "errors", "grants", "models", "reach", "schema", "server", "source",
-        "source_types", "transactions",
+        "drift", "embedding.base", "embedding.choose", "errors", "grants", "mapping_history", "models", "reach",
+        "schema", "server", "source", "source_types", "transactions",
     },
     "shipping": {""},
     "report": {"errors", "ledger"},
@@ -124,7 +124,7 @@ ALLOWED = {
     "drafting.types": {"source_types"},
     "drafting.sample": {"identifiers"},
     "drafting.decide": {"drafting.names", "drafting.sample", "drafting.types", "identifiers"},
-    "drafting.text": {"drafting.decide"},
+    "drafting.text": {"drafting.decide", "drafting.names"},
     "drafting.draft": {
         "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
     },
@@ -142,10 +142,10 @@ ALLOWED = {
     },
     "graph_columns": {"cypher.common", "ranking", "rows", "validation"},
     "loader": {
-        "budget", "checkpoint", "embedding.cache", "embedding.tokens", "errors", "ledger", "mapping",
+        "budget", "checkpoint", "drift", "embedding.cache", "embedding.tokens", "errors", "ledger", "mapping",
         "mapping_history", "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "state",
     },
-    "mapping_history": {"plan", "source"},
+    "mapping_history": {"drift", "plan", "source"},
     "micro_texts": {"errors", "pieces", "staging", "validation"},
     "pieces": set(),
     "removal": {"cypher.common", "cypher.removal", "transactions"},

@@ -141,7 +141,7 @@ def test_text_that_looks_like_something_is_typed_with_a_comment():
     draft = _drafted(id=_key(), day=_column(looks_like="date"), code=_column())
     written, values, _ = _written(draft)
     assert values["properties"] == [{"column": "day", "type": "date"}, {"column": "code"}]
-    assert "{column: day, type: date}  # text, which looks so in all 10 values looked at" in written
+    assert "{column: day, type: date}  # text; all 10 values looked at are like this" in written
 
 
 def test_the_longest_text_is_embedded():
@@ -172,7 +172,7 @@ def test_ready_vectors_are_taken():
 
 def test_references_are_offered_in_comments():
     """A column like another node's key is a property; its relationship waits behind two signs to take away."""
-    draft = _drafted(id=_key(), aircraft_id=_column(LONG), story_id=_column(words=5.0))
+    draft = _drafted(id=_key(), aircraft_model_id=_column(LONG), story_id=_column(words=5.0))
     written, values, _ = _written(draft)
     assert "relationships" not in values
     _, taken, model = (
@@ -183,8 +183,8 @@ def test_references_are_offered_in_comments():
     assert model is None
     assert taken["tables"][0]["relationships"] == [
         {
-            "type": "HAS_AIRCRAFT",
-            "end": {"label": "Aircraft", "key": [{"column": "aircraft_id", "type": "integer"}]},
+            "type": "HAS_AIRCRAFT_MODEL",
+            "end": {"label": "AircraftModel", "key": [{"column": "aircraft_model_id", "type": "integer"}]},
         }
     ]
 
@@ -195,7 +195,7 @@ def test_an_import_file_of_relationships_is_an_edge_list():
         "rels_a",
         **{
             ":START_ID(Aircraft)": _column(),
-            ":END_ID(System)": _column(),
+            ":END_ID(System)": _key(),  # one-to-many: unique, and no key of nodes
             ":TYPE": _column(examples=("HAS_SYSTEM",)),
             "since": _column(looks_like="date"),
         },
