@@ -76,6 +76,7 @@ bench: install ## Benchmarks
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.memory
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.embedding
+	@$(WITH_JAVA) $(BIN)/python -m benchmarks.text_nodes
 	@$(WITH_JAVA) $(BIN)/python -m benchmarks.cache
 	@$(BIN)/python -m benchmarks.embedding_faults
 
