@@ -79,6 +79,8 @@ def check_writes(driver: neo4j.Driver, database: str, graph: Graph) -> None:
 def probes(graph: Graph) -> Iterable[str]:
     """Give statements that make, change and take away what the mapping's labels and types name, without keys."""
     for table in graph.tables:
+        if not table.labels:
+            continue  # a node without a label is nothing that a load makes
         labels = "".join(f":{quoted(label)}" for label in table.labels)
         made, edges = [f"CREATE (row{labels}) SET row.`_dn_version` = 0"], []
         for number, relationship in enumerate(table.relationships):

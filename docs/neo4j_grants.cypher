@@ -1,5 +1,5 @@
 // The least that a load of the shipped mapping needs, for Neo4j Enterprise and Aura tiers with roles of one's own.
-// Not run against an Enterprise server yet: see the first lines of docs/grants.md. Community has no roles.
+// Parsed by Neo4j 5.26 and 2026.x (a test does it), but not run on an Enterprise server yet: Community has no roles.
 // Run it as an administrator against the system database; put your own names for the role, user and password.
 // Another mapping: its labels behind NODES, its types behind RELATIONSHIPS.
 
