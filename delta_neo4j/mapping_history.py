@@ -40,8 +40,14 @@ class MappingHistory:
     @classmethod
     def of(cls, spark: SparkSession, state: State, table_name: str) -> MappingHistory:
         """Read them."""
-        rows = state.read(spark, TABLE).where(F.col("table_name") == table_name).orderBy("recorded_at").collect()
-        return cls(state, table_name, tuple(row.asDict() for row in rows))
+        return cls.of_all(spark, state, [table_name])[table_name]
+
+    @classmethod
+    def of_all(cls, spark: SparkSession, state: State, names: list[str]) -> dict[str, MappingHistory]:
+        """Read those of several tables at once."""
+        wanted = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at")
+        records = [row.asDict() for row in wanted.collect()]
+        return {name: cls(state, name, tuple(r for r in records if r["table_name"] == name)) for name in names}
 
     @property
     def columns(self) -> dict[str, str] | None:

@@ -42,6 +42,7 @@ class Ready:
     model_id: str
     server_version: str | None = None
     reach: reach.Reach = field(default_factory=reach.Reach)
+    histories: dict[str, MappingHistory] = field(default_factory=dict)
 
 
 def check(
@@ -97,15 +98,15 @@ def check_texts(
     """
     named = [table for table in graph.tables if table.name not in (frames or {})]
     grants.check_readable(spark, [table.source for table in named], settings.state)
-    sources = {}
+    sources, histories = {}, MappingHistory.of_all(spark, state, [table.name for table in graph.tables])
     for table in graph.tables:
         frame = (frames or {}).get(table.name)
-        before = None if frame else MappingHistory.of(spark, state, table.name).columns
+        before = None if frame else histories[table.name].columns
         sources[table.name] = check_source(spark, table, frame, before)
     if not choose.has_text(graph, settings.embedding):
         _check_writable(spark, settings, state)
         then()
-        return Ready(sources, None, "the mapping embeds no text", NO_MODEL)
+        return Ready(sources, None, "the mapping embeds no text", NO_MODEL, histories=histories)
     probes: list[Vector] = []
     dimension = text_dimension(graph)
     embedder, reason = choose.first_usable(
@@ -118,7 +119,7 @@ def check_texts(
     _check_writable(spark, settings, state)
     then()
     model_id = known or models.mint(spark, state, embedder.model_name, probes[-1])
-    return Ready(sources, embedder, reason, model_id)
+    return Ready(sources, embedder, reason, model_id, histories=histories)
 
 
 def _check_writable(spark: SparkSession, settings: TextSettings, state: State) -> None:
