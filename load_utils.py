@@ -12,6 +12,7 @@ try:
     from delta_neo4j import transactions as _transactions
     from delta_neo4j.errors import LoaderError as _LoaderError
     from delta_neo4j.plan import Connection as _Connection
+    from delta_neo4j.setting_names import DEFAULT_SCOPE as _DEFAULT_SCOPE
 except ImportError as missing:
     raise SystemExit(
         f"{missing.name or missing} is missing: %pip install delta-neo4j, "
@@ -44,7 +45,7 @@ class Config:
         return _Connection(self.uri, self.username, self.password, self.database, retry_seconds=30.0)
 
 
-def load_config(dbutils: Any, scope: str = _config.DEFAULT_SCOPE) -> Config:
+def load_config(dbutils: Any, scope: str = _DEFAULT_SCOPE) -> Config:
     """
     Read the connection from a secret scope: keys `host`, `username`, `password`, `database`, `protocol`.
 

@@ -4,16 +4,21 @@ What a Neo4j engineer writes by hand, knowing all that is known: constraints and
 `UNWIND … MERGE … SET +=` through the Rust-packed driver, a few processes at once, the rows in a list that
 costs nothing to format; then the two relationships, each hub in one process only, so none waits for another.
 
-The clock starts with the rows in the memory of every process as Arrow, the connections open. Reading Parquet
-is therefore not counted; making Python values of Arrow is, as every Python writer must. A ceiling has
-no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
+Its own clock starts with the rows in the memory of every process as Arrow, the connections open; making Python
+values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`,
+the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from the start of Python to its end, with the
+vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +26,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.target import Target
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from neo4j import Driver, ManagedTransaction
-
-    from benchmarks.target import Target
 
 TEXT, KEY = "RMV_REA_TX", "removal_id"
 DATES = ("removal_date", "installation_date")
@@ -258,3 +262,15 @@ def _hub_share(table: pa.Table, hub: Hub, job: _Job) -> pa.Table:
     codes = table[hub.column].combine_chunks().dictionary_encode().indices.to_numpy()
     ends = pa.table({"hub": table[hub.column], "id": table[KEY]})
     return ends.filter(pa.array(codes % job.processes == job.share)).sort_by("hub")
+
+
+def main() -> None:
+    """Fill the graph of the environment and print the seconds of each part as JSON."""
+    user, password = os.environ["NEO4J_USERNAME"], os.environ["NEO4J_PASSWORD"]
+    target = Target(os.environ["NEO4J_URI"], user, password)
+    result = run_ceiling(target, *map(Path, sys.argv[1:]))
+    print(json.dumps({"node_seconds": result.node_seconds, "relationship_seconds": result.relationship_seconds}))
+
+
+if __name__ == "__main__":
+    main()

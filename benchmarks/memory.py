@@ -29,6 +29,7 @@ from dev.processes import free_port
 from dev.sample_data import write_sample
 
 MEGABYTE = 1_000_000
+HEAP = "-Xmx1g"  # below what the job takes when it may: a JVM collects nothing before it must
 _SAMPLE_SECONDS = 0.2
 
 
@@ -69,7 +70,9 @@ def peaks_of_job(target: Target, source: str, folder: Path) -> dict[str, Any]:
     with target.driver() as driver:
         clear_graph(driver)
     command = [sys.executable, str(ROOT / "removals_spark_loader.py"), "--json", "--source", source]
-    environment = {**job_environment(target), "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
+    # The JVM's own variable wins over the heap that the job's session asks for.
+    fixed = {"_JAVA_OPTIONS": HEAP, "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2")}
+    environment = {**job_environment(target), **fixed}
     with tempfile.TemporaryDirectory(dir=folder) as state, (folder / "job.log").open("w") as log:
         job = subprocess.Popen([*command, "--state", state], stdout=subprocess.PIPE, stderr=log, env=environment)
         peaks = _Peaks(job.pid)

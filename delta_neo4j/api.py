@@ -3,7 +3,7 @@ What notebooks call: `from delta_neo4j import load, upsert, delete`.
 
 Each takes a mapping (a file, or the name of one that ships) and settings: a `LoadSettings`, a dictionary of the names
 that flags have (`{"state": …, "embedder": …}`), or None for what the environment says. Each gives a `RunReport`, failed
-or not; `report.raise_if_failed()` turns a failure into its error.
+or not: `report.error` says why, `report.summary()` what became of each row.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ def delete(keys: Any, mapping: str | None = None, settings: Settings = None, *, 
 
 def _settings(given: Settings, mapping: str | None, **more: Any) -> LoadSettings:
     if given is None or isinstance(given, dict):
-        given = config.load_settings(config.collect(given or {}))
+        told = given or {}
+        switches = {name: bool(told[name]) for name in ("reset_checkpoint", "keep_going") if name in told}
+        found = config.collect(told, env_file=told.get("env_file"), scope=told.get("secret_scope"))
+        given = config.load_settings(found, **switches)
     changes = {**({"mapping": mapping} if mapping else {}), **more}
     return given.model_copy(update=changes) if changes else given
 

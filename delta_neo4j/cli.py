@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from delta_neo4j import __version__, config
+from delta_neo4j import __version__, cli_status, cli_upkeep, config
 from delta_neo4j.errors import LoaderError, SettingsError
 from delta_neo4j.mapping_commands import mapping_group
 from delta_neo4j.options import BUDGET_OPTIONS, TEXT_OPTIONS, options
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.report import RunReport
+    from delta_neo4j.setting_names import Origins
 
     Work = Callable[[SparkSession, float], RunReport]
 
@@ -44,9 +45,6 @@ UNEXPECTED = 1
 def cli(context: click.Context) -> None:
     """Keep a Neo4j graph, with a vector on what has text, equal to a Delta table."""
     context.meta["spark_session"] = spark_session  # what the commands of other modules start Spark with
-
-
-cli.add_command(mapping_group)
 
 
 @cli.command("load")
@@ -124,42 +122,6 @@ def plan_command(
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-@cli.command("maintain")
-@options("state", "secret_scope", "env_file", "debug")
-@click.pass_context
-def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
-    """Merge small files of the state tables and drop twins from the embedding cache; loads may go on meanwhile."""
-    settings = config.text_settings(_collect(flags, _defaults(context)))
-    spark = spark_session()
-    from delta_neo4j import maintain
-    from delta_neo4j.runs import told
-
-    with told():
-        for line in maintain.maintain(spark, settings.state):
-            click.echo(line)
-
-
-@cli.command("clear")
-@options("mapping", "source", "state", "checkpoint", "secret_scope", "env_file", "debug")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--allow-remote", is_flag=True, help="Also where Neo4j is not on this machine.")
-@click.pass_context
-def clear_command(context: click.Context, /, *, debug: bool, yes: bool, allow_remote: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
-    """Remove what the mapping's loads put into the graph, and nothing else; asks first."""
-    settings = config.load_settings(_collect(flags, _defaults(context)))
-    settings.neo4j.require_local(allow_remote=allow_remote)
-    spark = spark_session()
-    from delta_neo4j import clear
-    from delta_neo4j.runs import told
-
-    with told():
-        found = clear.loaded(spark, settings)
-        click.echo(f"{settings.neo4j.uri}, database {settings.neo4j.database}: {', '.join(x.what for x in found)}")
-        if not yes:
-            click.confirm("Remove them, and start the checkpoints of these tables anew?", abort=True)
-        click.echo("\n".join(clear.clear(spark, settings, found)))
-
-
 def _defaults(context: click.Context) -> dict[str, Any]:
     found: dict[str, Any] = (context.obj or {}).get("defaults", {})
     return found
@@ -227,7 +189,11 @@ def search_command(text: str, *, limit: int, as_json: bool, debug: bool, **flags
         click.echo("\n".join(search.lines(table, hits, limit)))
 
 
-def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, config.Found]:
+for _command in (cli_status.command, cli_upkeep.maintain_command, cli_upkeep.clear_command, mapping_group):
+    cli.add_command(_command)
+
+
+def _collect(flags: Mapping[str, Any], defaults: Mapping[str, Any]) -> Origins:
     return config.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"), defaults=defaults)
 
 
@@ -281,7 +247,8 @@ def main(arguments: list[str] | None = None, defaults: Mapping[str, Any] | None 
     """Run the command; returns on success, ends the process with the documented exit code otherwise."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(given, prog_name="delta-neo4j", standalone_mode=False, obj={"defaults": defaults or {}})
+        obj = {"defaults": defaults or {}, "spark": spark_session}
+        code = cli.main(given, prog_name="delta-neo4j", standalone_mode=False, obj=obj)
     except click.ClickException as error:
         error.show()
         code = SettingsError.exit_code

@@ -1,13 +1,13 @@
 """
 Where settings come from: flag, environment, env file, secret scope, default, in that order.
 
-The one reader of the environment. `SETTINGS` is the table that flags, variables, `.env.sample` and the docs share.
+The one reader of the environment; `setting_names` has the table of what is looked for.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,68 +15,13 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.setting_names import DEFAULT_PROTOCOL, SETTINGS, Found, Origins, Setting
 from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings, StreamSettings, TextSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-DEFAULT_SCOPE = "airline-neo4j-secrets"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its name here, the variables that carry it (first one wins), its key in a secret scope."""
-
-    name: str
-    variables: tuple[str, ...]
-    secret_key: str | None = None
-    secret: bool = False
-
-
-SETTINGS = (
-    Setting("uri", ("NEO4J_URI",)),
-    Setting("host", ("NEO4J_HOST",), "host"),
-    Setting("protocol", ("NEO4J_PROTOCOL",), "protocol"),
-    Setting("username", ("NEO4J_USERNAME", "NEO4J_USER"), "username"),
-    Setting("password", ("NEO4J_PASSWORD",), "password", secret=True),
-    Setting("database", ("NEO4J_DATABASE",), "database"),
-    Setting("mapping", ("MAPPING",)),
-    Setting("source", ("SOURCE_TABLE",)),
-    Setting("source_mode", ("SOURCE_MODE",)),
-    Setting("state", ("STATE_LOCATION",)),
-    Setting("checkpoint", ("CHECKPOINT_LOCATION",)),
-    Setting("batch_size", ("BATCH_SIZE",)),
-    Setting("bytes_per_row", ("BYTES_PER_ROW",)),
-    Setting("write_partitions", ("WRITE_PARTITIONS",)),
-    Setting("embedder", ("EMBEDDER",)),
-    Setting("endpoint", ("EMBEDDING_ENDPOINT",)),
-    Setting("endpoint_wait", ("ENDPOINT_WAIT_S",)),
-    Setting("url", ("EMBEDDING_URL",)),
-    Setting("token", ("EMBEDDING_TOKEN",), secret=True),
-    Setting("databricks_host", ("DATABRICKS_HOST",)),
-    Setting("client_id", ("DATABRICKS_CLIENT_ID",), "databricks_client_id"),
-    Setting("client_secret", ("DATABRICKS_CLIENT_SECRET",), "databricks_client_secret", secret=True),
-    Setting("runtime", ("DATABRICKS_RUNTIME_VERSION",)),
-    Setting("budget_texts", ("BUDGET_TEXTS",)),
-    Setting("budget_minutes", ("BUDGET_MINUTES",)),
-    Setting("budget_cost", ("BUDGET_COST",)),
-    Setting("price_per_hour", ("PRICE_PER_HOUR",)),
-)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A value and where it was found; a secret prints as stars."""
-
-    value: Any
-    origin: str
-    secret: bool = False
-    rank: int = 0  # of the origin: lower wins, where two settings say the same thing
-
-    def __repr__(self) -> str:
-        """Show the value unless it is a secret."""
-        return f"Found({'***' if self.secret else self.value!r}, {self.origin!r})"
 
 
 def collect(
@@ -87,7 +32,7 @@ def collect(
     dbutils: Any = None,
     scope: str | None = None,
     defaults: Mapping[str, Any] | None = None,
-) -> dict[str, Found]:
+) -> Origins:
     """
     Find each setting at its first origin.
 
@@ -98,7 +43,7 @@ def collect(
     file_values = _read_env_file(env_file)
     scope = scope or environment.get("SECRET_SCOPE") or file_values.get("SECRET_SCOPE")
     secrets = _ScopeReader(dbutils, scope) if scope else None
-    found: dict[str, Found] = {}
+    found = Origins(scope=scope)
     for setting in SETTINGS:
         hit = _first(setting, flags or {}, environment, file_values, secrets, defaults or {})
         if hit is not None:
@@ -158,10 +103,23 @@ class _ScopeReader:
             return str(self._secrets.get(scope=self.scope, key=key)) if key in self._keys else None
         except Exception as error:
             # dbutils raises whatever its bridge raises; every one of them means the scope cannot be read.
-            raise SettingsError(
-                f"Secret scope {self.scope!r} cannot be read ({type(error).__name__}: {_first_line(error)}); "
-                f"create it with ./setup_secrets.sh {self.scope}, or ask its owner for READ"
-            ) from error
+            told = f"{type(error).__name__}: {_first_line(error)}"
+            raise SettingsError(_scope_fault(self.scope, told)) from error
+
+
+def _scope_fault(scope: str, told: str) -> str:
+    # The two faults differ in who can mend them; the words are those of the secrets API and of dbutils.
+    if re.search(r"PERMISSION_?DENIED|does not have (READ|permission)|\b403\b", told, re.IGNORECASE):
+        return (
+            f"Secret scope {scope!r} refuses you ({told}); whoever manages it runs "
+            f"`databricks secrets put-acl {scope} PRINCIPAL READ`, or ./setup_secrets.sh {scope} --reader PRINCIPAL"
+        )
+    if re.search(r"does ?not ?exist", told, re.IGNORECASE):
+        return f"Secret scope not found: {scope!r} ({told}); create it with ./setup_secrets.sh {scope}"
+    return (
+        f"Secret scope {scope!r} cannot be read ({told}); see `databricks secrets list-scopes`, "
+        f"create it with ./setup_secrets.sh {scope}, or ask its owner for READ"
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -182,7 +140,7 @@ def databricks_utilities() -> Any:
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str, str]) -> Model:
+def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str, str], scope: str = "") -> Model:
     """Build `model` from `values`, or raise one line that names the setting as the user knows it."""
     try:
         return model(**values)
@@ -191,10 +149,18 @@ def validated(model: type[Model], values: Mapping[str, Any], names: Mapping[str,
         field = str(fault["loc"][0]) if fault["loc"] else "settings"
         setting = names.get(field, field)
         if fault["type"] == "missing":
-            raise SettingsError(
-                f"{setting} is not set; give it in the environment, in .env or in the secret scope"
-            ) from None
+            raise SettingsError(f"{setting} is not set; {_where(field, scope)}") from None
         raise SettingsError(f"{setting}: {fault['msg'].removeprefix('Value error, ')}") from None
+
+
+def _where(field: str, scope: str) -> str:
+    if not scope:
+        return "give it in the environment, in .env or in the secret scope"
+    key = "host" if field == "uri" else field
+    return (
+        f"secret scope {scope!r} has no key {key!r}: write it with `databricks secrets put-secret {scope} {key}`, "
+        f"or all of them with ./setup_secrets.sh {scope}"
+    )
 
 
 def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
@@ -203,10 +169,10 @@ def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
     if "uri" in found:
         values["uri"] = found["uri"].value
     if "host" in found and ("uri" not in found or found["host"].rank < found["uri"].rank):
-        protocol = found["protocol"].value if "protocol" in found else "neo4j+s"
+        protocol = found["protocol"].value if "protocol" in found else DEFAULT_PROTOCOL
         values["uri"] = f"{protocol}://{found['host'].value}"
     names = {name: _BY_NAME[name].variables[0] for name in ("uri", "username", "password", "database")}
-    return validated(Neo4jSettings, values, names)
+    return validated(Neo4jSettings, values, names, getattr(found, "scope", None) or "")
 
 
 _EMBEDDING = {

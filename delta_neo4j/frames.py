@@ -87,7 +87,7 @@ def _reported(
         if deletes:
             step = replace(step, deletes=table)
         report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, 0))
-        _run(spark, step, source.contract(plain, frame), report)
+        _run(spark, step, source.contract(step.table, frame), report)
 
     return reported(spark, settings, work, command=command)
 

@@ -29,12 +29,13 @@ from delta_neo4j.ranking import digest
 from delta_neo4j.removal import parameters
 from delta_neo4j.source import raw_column
 from delta_neo4j.validation import end_key, text
-from delta_neo4j.writer import OUTPUT, Pass, Written, gather
+from delta_neo4j.writer import Written
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.pipeline import LoadStep
     from delta_neo4j.plan import Table
+    from delta_neo4j.writer import Pass
 
 
 FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
@@ -192,7 +193,7 @@ class GraphWriter:
         return start if counts[0] <= counts[1] else end
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:
-        written = gather(rows.mapInArrow(work, OUTPUT).collect())
+        written = self.step.reach.write(rows, work)
         self.bookmarks = written.bookmarks or self.bookmarks
         return written
 

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F  # noqa: N812
-
 from delta_neo4j.errors import BalanceError
 
 if TYPE_CHECKING:
@@ -110,6 +108,9 @@ class Ledger:
 
     def spent(self, spark: SparkSession, run_id: str) -> tuple[int, float]:
         """Give (texts, seconds) that a run has embedded in its recorded micro-batches, of whatever table."""
+        # Here and below, not at the top: a summary is shown where pyspark is missing, too.
+        from pyspark.sql import functions as F  # noqa: N812
+
         rows = self.state.read(spark, "ledger").where(F.col("run_id") == run_id).select("embedding", "seconds")
         recorded = [(json.loads(row["embedding"]), json.loads(row["seconds"])) for row in rows.collect()]
         texts = sum(terms["texts_embedded"] + terms["texts_faulted"] for terms, _ in recorded)
@@ -117,17 +118,23 @@ class Ledger:
 
     def read_before(self, spark: SparkSession) -> bool:
         """Tell whether an earlier load has read the table."""
+        from pyspark.sql import functions as F  # noqa: N812
+
         others = (F.col("table_name") == self.table_name) & (F.col("load_id") != self.load_id)
         return bool(self.state.read(spark, "ledger").where(others).limit(1).collect())
 
     def standing(self, spark: SparkSession) -> tuple[int, int]:
         """Give (highest batch id recorded or -1, rows read in the load's whole life); batch ids have no gaps."""
+        from pyspark.sql import functions as F  # noqa: N812
+
         rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
         newest, read = rows.agg(F.max("batch_id"), F.sum("rows_read")).collect()[0]
         return (-1 if newest is None else int(newest)), int(read or 0)
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Give (micro-batches, summed account) of one run, from the table alone."""
+        from pyspark.sql import functions as F  # noqa: N812
+
         mine = (F.col("load_id") == self.load_id) & (F.col("run_id") == run_id)
         rows = self.state.read(spark, "ledger").where(mine).collect()
         total = Account()

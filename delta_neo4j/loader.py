@@ -9,7 +9,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from delta_neo4j import checkpoint, preflight, source
+from delta_neo4j import checkpoint, drift, preflight, source
 from delta_neo4j.budget import UNLIMITED, Budget
 from delta_neo4j.embedding.cache import EmbeddingCache
 from delta_neo4j.embedding.tokens import tokenizer_text
@@ -116,6 +116,7 @@ def make_step(
     """Put together the step that loads a table's micro-batches, resuming its load or minting one."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
+    table = drift.expanded(table, found.schema)
     history = MappingHistory.of(spark, state, table.name)
     history.note(spark, table, found, source.APPEND)
     table = history.with_retired(table)
@@ -153,6 +154,7 @@ def _step(
         batch_size=settings.batch_size,
         budget=budget,
         tokenizer=tokenizer_text() if table.chunks else None,
+        reach=ready.reach,
         hook=hook,
     )
 
@@ -228,7 +230,7 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     table = graph.tables[0]
     ready = preflight.check(spark, graph, settings, State(settings.state))
     step = fresh_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12])
-    return lambda batch, batch_id: step(source.contract(table, batch), batch_id)
+    return lambda batch, batch_id: step(source.contract(step.table, batch), batch_id)
 
 
 def fresh_step(spark: SparkSession, settings: LoadSettings, table: Table, ready: Ready, *, run_id: str) -> LoadStep:
@@ -239,6 +241,7 @@ def fresh_step(spark: SparkSession, settings: LoadSettings, table: Table, ready:
     ledger; a batch that comes again changes nothing.
     """
     found, state = ready.sources[table.name], State(settings.state)
+    table = drift.expanded(table, found.schema)
     history = MappingHistory.of(spark, state, table.name)
     history.note(spark, table, found, source.APPEND)
     load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)

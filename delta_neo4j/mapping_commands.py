@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from delta_neo4j.mapping_check import Checked
+    from delta_neo4j.setting_names import Found
 
 FAULTY = PreflightError.exit_code
 
@@ -60,7 +61,7 @@ def check_command(context: click.Context, /, file: str, *, offline: bool, debug:
 Looked = tuple[list[str], list[str], list[Fault]]
 
 
-def _look_at_tables(context: click.Context, checked: Checked, found: dict[str, config.Found]) -> Looked:  # noqa: ARG001  # beside _look_at_graph
+def _look_at_tables(context: click.Context, checked: Checked, found: dict[str, Found]) -> Looked:  # noqa: ARG001  # beside _look_at_graph
     from delta_neo4j import mapping_check
 
     try:
@@ -74,7 +75,7 @@ def _look_at_tables(context: click.Context, checked: Checked, found: dict[str, c
     return [f"{len(checked.graph.tables)} tables"], [], faults
 
 
-def _look_at_graph(context: click.Context, checked: Checked, found: dict[str, config.Found]) -> Looked:  # noqa: ARG001  # beside _look_at_tables
+def _look_at_graph(context: click.Context, checked: Checked, found: dict[str, Found]) -> Looked:  # noqa: ARG001  # beside _look_at_tables
     from delta_neo4j import mapping_check
 
     if "uri" not in found and "host" not in found:

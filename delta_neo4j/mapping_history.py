@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
 
+from delta_neo4j.drift import columns_of
 from delta_neo4j.plan import TEXT_HASH, Property, Relationship, Retired
 from delta_neo4j.source import source_token
 
@@ -55,7 +56,7 @@ class MappingHistory:
 
     def note(self, spark: SparkSession, table: Table, found: SourceVersion, mode: str) -> None:
         """Keep that this mapping loads from this source, unless the last record says so."""
-        columns = json.dumps({field.name: field.dataType.simpleString() for field in found.schema})
+        columns = json.dumps(columns_of(found.schema))
         row = (table.name, found.table_id, mode, table.digest, json.dumps(_writes(table)), columns)
         last = self.records[-1] if self.records else {}
         if row[1:] != tuple(last.get(name) for name in ("table_id", "source_mode", "digest", "writes", "columns")):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delta_neo4j import ranking, staging
@@ -22,6 +22,7 @@ from delta_neo4j.errors import BalanceError, travelling
 from delta_neo4j.graph_rows import FEW_TEXTS, GraphWriter
 from delta_neo4j.ledger import Account
 from delta_neo4j.micro_texts import MicroTexts
+from delta_neo4j.reach import Reach
 from delta_neo4j.slice_load import SliceLoad
 from delta_neo4j.validation import validated
 
@@ -65,6 +66,7 @@ class LoadStep:
     tokenizer: str | None = None  # as JSON, where texts are cut into pieces
     read_before: bool = False  # an earlier load of the state has read this table, so its rows may be in the graph
     budget: Budget = UNLIMITED
+    reach: Reach = field(default_factory=Reach)
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import models, schema, source, source_types
+from delta_neo4j import drift, grants, models, reach, schema, source, source_types
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
-from delta_neo4j.server import server_version
+from delta_neo4j.mapping_history import MappingHistory
+from delta_neo4j.server import check_writes, server_version
 from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from delta_neo4j.source import SourceVersion
     from delta_neo4j.state import State
 
+log = logging.getLogger(__name__)
+
+SEEN = "what this run's principal may see, no more"
 NO_MODEL = "precomputed"  # the model id where vectors come ready, or there is no text
 
 
@@ -36,6 +41,7 @@ class Ready:
     embedder_reason: str
     model_id: str
     server_version: str | None = None
+    reach: reach.Reach = field(default_factory=reach.Reach)
 
 
 def check(
@@ -53,6 +59,7 @@ def check(
     choose.has_text(graph, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     version = server_version(connection)
+    check_writes(connection, graph)
     with ThreadPoolExecutor(1) as beside:
         made: list[Future[None]] = []
         # The model may have to be noted, a Delta commit on a cold JVM: the indexes come online meanwhile.
@@ -64,8 +71,9 @@ def check(
             frames=frames,
             then=lambda: made.append(beside.submit(_ensure, connection, graph)),
         )
+        way = reach.found(spark, connection, settings.write_partitions)
         made[0].result()
-    return replace(ready, server_version=version)
+    return replace(ready, server_version=version, reach=way)
 
 
 def _ensure(connection: Connection, graph: Graph) -> None:
@@ -87,8 +95,15 @@ def check_texts(
 
     `then` is called when all is found, before anything is written.
     """
-    sources = {table.name: check_source(spark, table, (frames or {}).get(table.name)) for table in graph.tables}
+    named = [table for table in graph.tables if table.name not in (frames or {})]
+    grants.check_readable(spark, [table.source for table in named], settings.state)
+    sources = {}
+    for table in graph.tables:
+        frame = (frames or {}).get(table.name)
+        before = None if frame else MappingHistory.of(spark, state, table.name).columns
+        sources[table.name] = check_source(spark, table, frame, before)
     if not choose.has_text(graph, settings.embedding):
+        _check_writable(spark, settings, state)
         then()
         return Ready(sources, None, "the mapping embeds no text", NO_MODEL)
     probes: list[Vector] = []
@@ -100,14 +115,33 @@ def check_texts(
         lambda candidate: probes.append(probe(candidate, spark, dimension)),
     )
     known = models.known(spark, state, embedder.model_name, probes[-1])
+    _check_writable(spark, settings, state)
     then()
     model_id = known or models.mint(spark, state, embedder.model_name, probes[-1])
     return Ready(sources, embedder, reason, model_id)
 
 
-def check_source(spark: SparkSession, table: Table, frame: SourceVersion | None = None) -> SourceVersion:
-    """Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use."""
+def _check_writable(spark: SparkSession, settings: TextSettings, state: State) -> None:
+    grants.check_volumes(spark, (settings.state, settings.checkpoints))
+    with grants.told(spark, grants.needed((), settings.state, "")):
+        state.prove_writable(spark)
+
+
+def check_source(
+    spark: SparkSession, table: Table, frame: SourceVersion | None = None, before: Mapping[str, str] | None = None
+) -> SourceVersion:
+    """
+    Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use.
+
+    `before` are its columns at the last load: what became of them since is told, or stops.
+    """
     found = frame or source.describe(spark, table.source)
+    restricted = None if frame else grants.restricted(spark, table.source)
+    if restricted:
+        log.warning("source.restricted", extra={"table": table.source, "by": restricted, "seen": SEEN})
+    if before is not None:
+        for told in drift.check(table, before, drift.columns_of(found.schema)):
+            log.warning("source.drifted", extra={"table": table.name, "told": told})
     empty = spark.createDataFrame([], found.schema)
     source.check_columns(table, empty)
     source_types.check_types(table, empty)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import StreamingQueryException
 
+from delta_neo4j import grants
 from delta_neo4j.errors import (
     CheckpointHeldError,
     LoaderError,
@@ -90,11 +91,30 @@ def as_loader_error(error: Exception) -> LoaderError:
         return TransientError(str(told)) if isinstance(told, TerminalError) else told
     if "CONCURRENT_STREAM_LOG_UPDATE" in text or "CONCURRENT_QUERY" in text:
         return CheckpointHeldError("another run works on this checkpoint; wait for it to end, then run again")
+    return _of_source(text) or _unsorted(error, text)
+
+
+def _of_source(text: str) -> LoaderError | None:
+    """Give what became of the source table while or before it was read, where that is what stopped the stream."""
     if "DELTA_SOURCE_TABLE_IGNORE_CHANGES" in text or "DELTA_SOURCE_IGNORE_DELETE" in text:
         return PreflightError(
             "the source table was updated, deleted from or overwritten, which an append stream cannot follow; "
             "start fresh with --reset-checkpoint (only what differs is written)"
         )
+    if "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE" in text:
+        return PreflightError(
+            "a column of the source table was renamed, dropped or retyped, which a stream cannot follow; "
+            "start fresh with --reset-checkpoint (only what differs is written)"
+        )
+    if "DELTA_SCHEMA_CHANGED" in text:
+        return TransientError("the source table's columns changed while it was read; run again, it reads on with them")
+    return None
+
+
+def _unsorted(error: Exception, text: str) -> LoaderError:
+    missing = grants.refused(text)
+    if missing is not None:
+        return PreflightError(grants.lines(missing))
     first = " ".join(text.split())[:400]
     if isinstance(error, StreamingQueryException):
         return TransientError(f"the stream failed: {first}; run again to resume, --debug shows the trace")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from neo4j.exceptions import ClientError, DatabaseError, DriverError, Neo4jError
 
+from delta_neo4j import neo4j_grants
 from delta_neo4j.cypher import schema as cypher
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.transactions import one_line
@@ -32,9 +33,11 @@ def ensure(driver: neo4j.Driver, database: str, graph: Graph) -> None:
                     _ensure_vector_index(session, table, table.embedding, filters=filters)
             _await_online(session, graph)
         except (Neo4jError, DriverError) as error:
+            remedy = neo4j_grants.remedy(error, database) or (
+                "check that the user may create and show them, and that the server is 5.26 or newer"
+            )
             raise PreflightError(
-                f"constraints and indexes cannot be made ready: {one_line(error)}; check that the user may create "
-                "and show them, and that the server is 5.26 or newer"
+                f"constraints and indexes cannot be made ready: {one_line(error)}; {remedy}"
             ) from error
 
 
@@ -68,6 +71,8 @@ def _ensure_constraint(session: neo4j.Session, label: str, key: tuple[str, ...])
     try:
         session.run(cypher.create_constraint(label, key)).consume()
     except (ClientError, DatabaseError) as error:
+        if error.code == neo4j_grants.FORBIDDEN:
+            raise  # the graph is not at fault: `ensure` says what is
         raise PreflightError(_constraint_fault(session, label, key, error)) from error
     # IF NOT EXISTS says nothing when the name belongs to another constraint: look.
     query = (

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
 
+from delta_neo4j import neo4j_grants, unreachable
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.transactions import one_line, open_driver
 
 if TYPE_CHECKING:
-    from delta_neo4j.plan import Connection
+    from delta_neo4j.plan import Connection, Graph
+
+PATIENCE = 20.0  # seconds for one connection: who waits for preflight wants to know within thirty
 
 
 def server_version(connection: Connection) -> str:
@@ -19,7 +22,7 @@ def server_version(connection: Connection) -> str:
 
     An empty database name stands for the user's home database.
     """
-    with open_driver(connection) as driver:
+    with open_driver(connection, acquisition_seconds=PATIENCE) as driver:
         try:
             with driver.session(database=connection.database or None) as session:
                 session.run("RETURN 1").consume()  # the address may answer and the database not
@@ -30,12 +33,15 @@ def server_version(connection: Connection) -> str:
                 "check NEO4J_USERNAME and NEO4J_PASSWORD"
             ) from error
         except ClientError as error:
+            remedy = neo4j_grants.remedy(error, connection.database) or "check NEO4J_DATABASE"
             raise PreflightError(
-                f"Neo4j at {connection.uri} has no usable database {connection.database!r}: {one_line(error)}; "
-                "check NEO4J_DATABASE"
+                f"Neo4j at {connection.uri} has no usable database {connection.database!r}: {one_line(error)}; {remedy}"
             ) from error
         except (DriverError, Neo4jError, OSError, ValueError) as error:
-            raise PreflightError(
-                f"Neo4j at {connection.uri} does not answer: {one_line(error)}; check the address, that the server "
-                "(or the Aura instance) runs, and that port 7687 is open"
-            ) from error
+            raise PreflightError(unreachable.reason(connection.uri, error)) from error
+
+
+def check_writes(connection: Connection, graph: Graph) -> None:
+    """Raise `PreflightError` where the user may not write what the mapping has; nothing stays written."""
+    with open_driver(connection, acquisition_seconds=PATIENCE) as driver:
+        neo4j_grants.check_writes(driver, connection.database, graph)

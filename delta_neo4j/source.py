@@ -16,10 +16,11 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name every Spark reader knows
 
-from delta_neo4j import expressions
+from delta_neo4j import expressions, grants
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.identifiers import sql_quoted, table_name
 from delta_neo4j.plan import TEXT_HASH
+from delta_neo4j.spark_errors import SPARK_ERRORS
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -61,12 +62,24 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
         detail = spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]
         newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
         schema = _reader(spark, source).schema
-    except AnalysisException as error:
-        raise PreflightError(
-            f"source table {source} cannot be read as Delta: {_first_line(error)}; "
-            "check the name and your SELECT grant, or name another with --source"
-        ) from error
+    except SPARK_ERRORS as error:
+        raise PreflightError(_fault(spark, source, error)) from error
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema)
+
+
+def _fault(spark: SparkSession, source: str, error: Exception) -> str:
+    refused = grants.refused(str(error), grants.needed((source,), "", ""))
+    if refused is not None:
+        return f"source table {source} refuses you; {grants.lines(refused, grants.principal(spark))}"
+    if "EXPECT_TABLE_NOT_VIEW" in str(error):
+        return (
+            f"source {source} is a view: it has no versions and no table id of its own, by which a load resumes and "
+            "is held against its source; name the Delta table behind it, or a streaming table made from it"
+        )
+    return (
+        f"source table {source} cannot be read as Delta: {_first_line(error)}; "
+        "check the name and your SELECT grant, or name another with --source"
+    )
 
 
 def check_columns(table: Table, empty: DataFrame) -> None:

@@ -62,6 +62,20 @@ class State:
             return spark.createDataFrame([], SCHEMAS[name])
         return frame
 
+    def prove_writable(self, spark: SparkSession) -> None:
+        """
+        Let Spark raise where the tables of a schema may not be made or written; a folder tells at its first write.
+
+        Of a fresh state the empty table `runs` stays; one that is there is written without a row, so without a
+        commit.
+        """
+        if self._is_folder:
+            return
+        if self.version(spark, "runs") is None:
+            spark.sql(f"CREATE TABLE IF NOT EXISTS {self._table('runs')} ({SCHEMAS['runs']}) USING DELTA").collect()
+        else:
+            spark.sql(f"DELETE FROM {self._table('runs')} WHERE false").collect()
+
     def version(self, spark: SparkSession, name: str) -> int | None:
         """Give the table's newest version, or None when nothing was ever appended to it."""
         table = f"delta.`{self._path(name)}`" if self._is_folder else self._table(name)

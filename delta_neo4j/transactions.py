@@ -112,10 +112,16 @@ class Writer:
 def _sorted(error: Neo4jError) -> Exception:
     code = error.code or ""
     if isinstance(error, AuthError) or code.startswith(_NOT_THE_ROWS):
-        return SettingsError(f"Neo4j refuses to be written: {one_line(error)}")
+        return SettingsError(f"Neo4j refuses to be written: {one_line(error)}{_way_on(error)}")
     if isinstance(error, DatabaseError) and not code.startswith("Neo.DatabaseError.Statement."):
         return GraphUnavailableError(f"Neo4j failed: {one_line(error)}; see its log and run again")
     return RefusedError(code.removeprefix("Neo."), error.message or code)
+
+
+def _way_on(error: Neo4jError) -> str:
+    # Aura counts nodes and relationships; every further row would meet the same limit.
+    full = "logical size limit" in (error.message or "")
+    return "; the Aura tier is full: delete nodes, or move to a larger tier and run again" if full else ""
 
 
 def one_line(error: BaseException) -> str:
@@ -124,7 +130,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(text).split())[:500]
 
 
-def open_driver(connection: Connection) -> neo4j.Driver:
+def open_driver(connection: Connection, acquisition_seconds: float = 60.0) -> neo4j.Driver:
     """Open a driver for writing; the caller closes it."""
     # The driver's own log names hosts and, on failure, parameters; the loader says what matters itself.
     logging.getLogger("neo4j").setLevel(logging.CRITICAL)
@@ -134,7 +140,7 @@ def open_driver(connection: Connection) -> neo4j.Driver:
         user_agent=USER_AGENT,
         max_transaction_retry_time=connection.retry_seconds,
         connection_timeout=10,
-        connection_acquisition_timeout=60,
+        connection_acquisition_timeout=acquisition_seconds,
         notifications_min_severity="OFF",
         telemetry_disabled=True,
     )

@@ -1,4 +1,4 @@
-"""What every test stands on: one Spark session, real Neo4j servers on free ports, real data."""
+"""What every test stands on: one Spark session of the lane's kind, real Neo4j servers on free ports, real data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support import lanes
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / ".local"
@@ -30,13 +32,22 @@ QUICK = {
 }
 
 
+def pytest_addoption(parser):
+    """`--lane lts` in that lane's own environment, `--lane connect` in the main one."""
+    parser.addoption("--lane", choices=tuple(lanes.LEFT_OUT), default="main", help="which lane's tests, and sessions")
+
+
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory):
+def spark(request, tmp_path_factory):
     """One local session with Delta for the whole run; starting one costs ten seconds."""
     from delta_neo4j.cli import local_session
+    from delta_neo4j.local_spark import LOCAL_SPARK
 
-    warehouse = tmp_path_factory.mktemp("warehouse")
-    session = local_session(**{"spark.sql.warehouse.dir": str(warehouse), **QUICK})
+    options = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")), **QUICK}
+    if request.config.getoption("--lane") == "connect":
+        session = lanes.connect_session(tmp_path_factory.mktemp("server"), {**LOCAL_SPARK, **options})
+    else:
+        session = local_session(**options)
     yield session
     session.stop()
 
@@ -48,7 +59,11 @@ def test_data():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what this machine cannot run, in one line; with CI set that is a failure."""
+    """Leave out what is not of the lane, and what this machine cannot run; with CI set the latter is a failure."""
+    items[:], left_out, reasons = lanes.on(config.getoption("--lane"), items)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        sys.stderr.write(f"left out on this lane: {'; '.join(reasons)}\n")
     missing = _missing()
     lacking = [item for item in items if any(mark in item.keywords for mark in missing)]
     if not lacking:

@@ -10,6 +10,7 @@ from tests.support.graph_dump import dump
 from tests.support.tables import removal, write
 
 
+@pytest.mark.every_lane
 def test_rows_become_nodes_with_vectors_and_relationships(spark, graph, loads, endpoint):
     """Each row is one typed node with its text's vector, hung on its component and its aircraft."""
     runs = loads(graph)
@@ -38,6 +39,7 @@ def test_each_distinct_text_is_embedded_once(spark, lts_graph, loads, endpoint):
     assert summary["embedding"]["texts"] == summary["embedding"]["texts_embedded"] == 7
 
 
+@pytest.mark.every_lane
 def test_a_second_run_over_an_unchanged_table_does_nothing(spark, lts_graph, loads, endpoint):
     """Nothing new: no row read, no text embedded, no transaction."""
     runs = loads(lts_graph)
@@ -77,6 +79,7 @@ def test_a_fresh_checkpoint_rewrites_nothing_that_is_there(spark, lts_graph, loa
     assert dump(lts_graph.driver) == before
 
 
+@pytest.mark.every_lane
 def test_a_fresh_checkpoint_finds_the_rows_that_differ_among_those_that_do_not(spark, lts_graph, loads, endpoint):
     """Re-read rows cost a look-up; a changed text, a changed end and a lost node are written, and nothing else."""
     runs = loads(lts_graph)
@@ -108,6 +111,7 @@ def test_a_row_lost_in_the_look_up_fails_the_run(spark, lts_graph, loads):
     assert report.exit_code == 4, report.error
 
 
+@pytest.mark.every_lane
 def test_the_newest_version_of_a_key_wins_across_batches(spark, lts_graph, loads):
     """A later row of a key replaces the node's properties and moves its relationships; the old edge goes."""
     runs = loads(lts_graph)

@@ -36,6 +36,7 @@ def _embed(spark, texts, *, form="struct", wait=5.0):
     return {a.text: a for a in AiQueryEmbedder("minilm-embedder", form, wait).embed(spark, texts, calls)}, calls
 
 
+@pytest.mark.named_arguments
 @pytest.mark.parametrize("names", [("result", "errorMessage"), ("response", "errorStatus")])
 def test_every_text_is_asked_once_and_gets_its_vector(spark, log, names):
     """Both editions' field names are read, one query asks for all, no text twice."""
@@ -47,6 +48,7 @@ def test_every_text_is_asked_once_and_gets_its_vector(spark, log, names):
     assert (calls.calls, calls.retries) == (1, 0)
 
 
+@pytest.mark.named_arguments
 def test_a_foundation_model_is_asked_with_the_plain_text(spark, log):
     """The request is the string itself."""
     stand_in.register(spark, log, form="string")
@@ -54,6 +56,7 @@ def test_a_foundation_model_is_asked_with_the_plain_text(spark, log):
     assert answers["a"].fault is None
 
 
+@pytest.mark.named_arguments
 def test_a_poison_text_is_one_fault(spark, log):
     """What the endpoint refuses of one row costs that row alone, with its reason."""
     stand_in.register(spark, log, script={"poison": ["400 BAD_REQUEST: cannot encode"] * 9})
@@ -62,6 +65,7 @@ def test_a_poison_text_is_one_fault(spark, log):
     assert {text for text, answer in answers.items() if answer.fault is None} == {"fine", "too"}
 
 
+@pytest.mark.named_arguments
 def test_a_busy_endpoint_is_asked_again_for_the_rest_only(spark, log, monkeypatch):
     """A row's 429 is waited out; rows that were answered are not asked again."""
     monkeypatch.setattr("delta_neo4j.embedding.ai_query.time.sleep", lambda _: None)
@@ -72,6 +76,7 @@ def test_a_busy_endpoint_is_asked_again_for_the_rest_only(spark, log, monkeypatc
     assert calls.retries == 2
 
 
+@pytest.mark.named_arguments
 def test_an_endpoint_that_stays_busy_stops_the_run_and_loses_nothing(spark, log):
     """When patience ends the error is one to run again after, and what was answered was given first."""
     stand_in.register(spark, log, script={"never": ["503 TEMPORARILY_UNAVAILABLE"] * 99})
@@ -82,6 +87,7 @@ def test_an_endpoint_that_stays_busy_stops_the_run_and_loses_nothing(spark, log)
     assert answered == ["fine"]
 
 
+@pytest.mark.named_arguments
 @pytest.mark.parametrize(
     ("message", "error"),
     [
@@ -96,6 +102,7 @@ def test_a_fault_of_every_row_stops_the_run(spark, log, message, error):
         _embed(spark, ["a"])
 
 
+@pytest.mark.named_arguments
 def test_auto_takes_ai_query_where_it_answers(spark, log):
     """The probe is the production expression; the reason says which way was taken."""
     stand_in.register(spark, log)
@@ -105,6 +112,7 @@ def test_auto_takes_ai_query_where_it_answers(spark, log):
     assert "ai_query on endpoint minilm-embedder" in reason
 
 
+@pytest.mark.named_arguments
 def test_auto_tries_the_other_form_of_request(spark, log):
     """An endpoint that takes plain strings is found out by the probe."""
     stand_in.register(spark, log, form="string")
@@ -115,9 +123,9 @@ def test_auto_tries_the_other_form_of_request(spark, log):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"runtime": "14.3"}, "14.3, it needs 15.4"),
+        pytest.param({"runtime": "14.3"}, "14.3, it needs 15.4", marks=pytest.mark.needs_model),
         ({"url": "http://localhost:1/invocations"}, "EMBEDDING_URL names an endpoint"),
-        ({}, "does not have the function"),
+        pytest.param({}, "does not have the function", marks=pytest.mark.needs_model),
     ],
 )
 def test_auto_passes_ai_query_over_and_says_why(spark, log, settings, words):

@@ -25,6 +25,7 @@ def ai_query(spark):
     spark.sql("DROP TEMPORARY FUNCTION IF EXISTS ai_query")
 
 
+@pytest.mark.named_arguments
 @pytest.mark.parametrize("fields", [("result", "errorMessage"), ("response", "errorStatus")])
 def test_the_statement_runs_and_its_text_arrives_whole(spark, ai_query, fields):
     """Quotes, backslashes and other scripts reach the function as they are; either name of the fields is read."""
@@ -33,6 +34,7 @@ def test_the_statement_runs_and_its_text_arrives_whole(spark, ai_query, fields):
     assert probe.over_ai_query(spark, "minilm-embedder", text) == [float(len(text))] * 384
 
 
+@pytest.mark.named_arguments
 def test_a_fault_of_the_endpoint_is_told(spark, ai_query):
     """A fault that comes as a value ends the probe with its reason."""
     ai_query(fault="Endpoint is not supported for batch inference")

@@ -70,6 +70,7 @@ def large(spark, tmp_path_factory):
     return EmbeddingCache(state, MODEL)
 
 
+@pytest.mark.classic
 def test_a_look_up_reads_the_keys_and_the_parts_it_needs(spark, large):
     """Of 200,000 texts, 5,000 that were embedded together: all keys (40 bytes each) and one part of twenty."""
     numbers = range(123_000, 128_000)

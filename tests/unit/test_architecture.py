@@ -28,10 +28,10 @@ ALLOWED = {
     "mapping_embedding": {"errors", "expressions", "mapping_names", "plan"},
     "mapping_model": {"mapping_embedding", "mapping_names", "plan"},
     "mapping": {"errors", "mapping_model", "plan", "yaml_places"},
-    "settings": {"budget", "plan"},
-    "config": {"settings", "errors"},
-    "source": {"errors", "expressions", "identifiers", "plan"},
-    "validation": {"errors", "plan", "source"},
+    "settings": {"budget", "errors", "plan"},
+    "config": {"errors", "setting_names", "settings"},
+    "source": {"errors", "expressions", "grants", "identifiers", "plan", "spark_errors"},
+    "validation": {"plan", "source"},
     "source_types": {"errors", "plan", "source", "validation"},
     "ranking": {"source", "validation"},
     "staging": {"ranking", "validation"},
@@ -51,10 +51,10 @@ ALLOWED = {
     "dead_letters": {"errors", "source", "validation"},
     "model": set(),
     "model.weights": {"errors"},
-    "model.served": {"model.weights"},
+    "model.served": set(),
     "model.checks": {"embedding.base", "model.weights"},
-    "model.engines": {"embedding.base", "model.checks", "model.served", "model.weights"},
-    "model.registry": {"errors", "model.checks", "model.engines", "model.served", "model.weights"},
+    "model.engines": {"embedding.base", "model.checks", "model.weights"},
+    "model.registry": {"model.checks", "model.engines", "model.weights"},
     "model.workspace": {"errors", "model.weights"},
     "model.endpoint": {"model.weights", "model.workspace"},
     "model.probe": {"embedding.ai_query", "embedding.base", "model.weights", "model.workspace"},
@@ -80,23 +80,23 @@ ALLOWED = {
     "embedding.texts": {"budget", "embedding.base", "embedding.cache", "embedding.tokens", "model.weights"},
     "embedding.choose": {"embedding.address", "embedding.ai_query", "embedding.in_process", "errors", "model.weights"},
     "models": {"embedding.base", "errors"},
-    "schema": {"cypher.schema", "errors", "transactions"},
-    "server": {"errors", "transactions"},
+    "schema": {"cypher.schema", "errors", "neo4j_grants", "transactions"},
+    "server": {"errors", "neo4j_grants", "transactions", "unreachable"},
     "graph_rows": {
         "cypher.common", "cypher.edges", "cypher.nodes", "cypher.removal", "graph_columns", "model.weights",
         "passes", "ranking", "removal", "source", "validation", "writer",
     },
     "pipeline": {
         "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "micro_texts", "ranking",
-        "slice_load", "staging", "validation",
+        "reach", "slice_load", "staging", "validation",
     },
     "preflight": {
-        "embedding.base", "embedding.choose", "errors", "models", "schema", "server", "source", "source_types",
-        "transactions",
+        "drift", "embedding.base", "embedding.choose", "errors", "grants", "mapping_history", "models", "reach",
+        "schema", "server", "source", "source_types", "transactions",
     },
     "shipping": {""},
     "report": {"errors", "ledger"},
-    "runs": {"errors", "report", "spark_errors", "state"},
+    "runs": {"errors", "grants", "report", "spark_errors", "state"},
     "embed": {
         "budget", "embedding.cache", "embedding.texts", "errors", "mapping", "pipeline", "preflight", "report", "runs",
         "shipping", "source", "staging", "validation",
@@ -116,17 +116,17 @@ ALLOWED = {
     "progress": set(),
     "__main__": {"cli"},
     "cli": {
-        "", "config", "embed", "embedding.choose", "errors", "forecast", "loader", "local_spark", "maintain", "mapping",
-        "mapping_commands", "options", "progress", "report", "runs", "search", "spark_errors",
+        "", "cli_status", "cli_upkeep", "config", "embed", "embedding.choose", "errors", "forecast", "loader",
+        "local_spark", "mapping", "mapping_commands", "options", "progress", "report", "runs", "search",
     },
     "drafting": set(),
     "drafting.names": {"errors", "identifiers"},
     "drafting.types": {"source_types"},
     "drafting.sample": {"identifiers"},
-    "drafting.decide": {"drafting", "drafting.names", "drafting.sample", "drafting.types", "identifiers"},
-    "drafting.text": {"drafting", "drafting.decide", "drafting.names"},
+    "drafting.decide": {"drafting.names", "drafting.sample", "drafting.types", "identifiers"},
+    "drafting.text": {"drafting.decide", "drafting.names"},
     "drafting.draft": {
-        "drafting", "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
+        "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
     },
     "drift": {"drafting.types", "errors", "expressions", "identifiers", "plan"},
     "graph_conflicts": {"cypher.schema", "errors", "schema", "server", "transactions"},
@@ -142,14 +142,25 @@ ALLOWED = {
     },
     "graph_columns": {"cypher.common", "ranking", "rows", "validation"},
     "loader": {
-        "budget", "checkpoint", "embedding.cache", "embedding.tokens", "errors", "ledger", "mapping",
+        "budget", "checkpoint", "drift", "embedding.cache", "embedding.tokens", "errors", "ledger", "mapping",
         "mapping_history", "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "state",
     },
-    "mapping_history": {"plan", "source"},
+    "mapping_history": {"drift", "plan", "source"},
     "micro_texts": {"errors", "pieces", "staging", "validation"},
     "pieces": set(),
     "removal": {"cypher.common", "cypher.removal", "transactions"},
     "slice_load": {"cypher.edges", "dead_letters", "errors", "removal"},
+    "clear": {
+        "checkpoint", "cypher.removal", "mapping", "mapping_history", "removal", "server", "state", "transactions",
+    },
+    "cli_status": {"config", "errors", "options", "runs", "state", "status"},
+    "grants": {"errors", "identifiers", "spark_errors"},
+    "neo4j_grants": {"errors", "identifiers"},
+    "setting_names": set(),
+    "status": {"setting_names", "settings"},
+    "unreachable": {"transactions"},
+    "cli_upkeep": {"clear", "config", "maintain", "options", "runs"},
+    "reach": {"errors", "spark_errors", "writer"},
 }  # fmt: skip
 
 
@@ -272,3 +283,28 @@ def test_help_needs_no_pyspark():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "--reset-checkpoint" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["load", "plan", "status"])
+def test_without_pyspark_a_command_says_so(command, tmp_path):
+    """One line with what to install and exit code 2, never a trace; a run's summary is printed as ever."""
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'pyspark', 'delta'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from delta_neo4j.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    told = {"NEO4J_URI": "bolt://127.0.0.1:1", "NEO4J_USERNAME": "u", "NEO4J_PASSWORD": "p", "PYTHONPATH": str(ROOT)}
+    json_flag = ["--json"] if command == "load" else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, command, *json_flag],
+        capture_output=True, text=True, cwd=tmp_path, env=told, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "pyspark is missing; install it with pip install 'delta-neo4j[spark]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not json_flag or '"exit_code": 2' in done.stdout.splitlines()[-1]

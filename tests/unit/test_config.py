@@ -9,6 +9,7 @@ import pytest
 
 from delta_neo4j import config
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.setting_names import SETTINGS
 
 NEO4J = {"NEO4J_URI": "bolt://127.0.0.1:7687", "NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": "pass-word"}
 
@@ -97,10 +98,37 @@ def test_a_number_that_is_none_is_refused():
         config.load_settings(_collect(environment={**NEO4J, "BATCH_SIZE": "many"}))
 
 
-def test_a_scope_that_cannot_be_read_says_secret_scope_and_what_to_do():
-    """The line people search for, with the command that makes the scope."""
-    with pytest.raises(SettingsError, match=r"Secret scope 'nope' cannot be read.*setup_secrets.sh nope"):
-        _collect(dbutils=Utilities(), scope="nope")
+REFUSALS = [
+    ("Secret does not exist with scope: nope and key: host", r"Secret scope not found: 'nope' .*setup_secrets.sh nope"),
+    ("ResourceDoesNotExist: Scope nope does not exist!", r"Secret scope not found: 'nope' .*setup_secrets.sh nope"),
+    (
+        "PERMISSION_DENIED: User a@b.c does not have READ permission on scope nope",
+        r"Secret scope 'nope' refuses you .*put-acl nope PRINCIPAL READ`.*setup_secrets.sh nope --reader PRINCIPAL",
+    ),
+    ("default auth: cannot configure default credentials", r"Secret scope 'nope' cannot be read .*list-scopes"),
+]
+
+
+@pytest.mark.parametrize(("told", "line"), REFUSALS)
+def test_a_scope_that_cannot_be_read_says_why_and_what_to_do(told, line):
+    """No such scope, no READ on it, no login: one line each, with the command that mends it."""
+
+    class Refusing:
+        def list(self, scope):
+            raise Exception(f"{told}\n\tat com.databricks.SecretManagerClient")  # noqa: TRY002
+
+    with pytest.raises(SettingsError, match=line) as refused:
+        _collect(dbutils=types.SimpleNamespace(secrets=Refusing()), scope="nope")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("key", "name"), [("password", "NEO4J_PASSWORD"), ("host", "NEO4J_URI")])
+def test_a_key_that_the_scope_lacks_is_named_with_the_command_that_writes_it(key, name):
+    """The line names the setting, the scope, the key and the command."""
+    scope = {"host": "h", "username": "u", "password": "p"}
+    del scope[key]
+    with pytest.raises(SettingsError, match=rf"{name} is not set.*'s' has no key '{key}'.*put-secret s {key}`"):
+        config.neo4j_settings(_collect(dbutils=Utilities(s=scope), scope="s"))
 
 
 def test_a_named_env_file_must_exist():
@@ -144,7 +172,7 @@ def test_the_sample_env_file_names_only_known_variables():
     """Every variable of .env.sample is one that is read."""
     from pathlib import Path
 
-    known = {variable for setting in config.SETTINGS for variable in setting.variables}
+    known = {variable for setting in SETTINGS for variable in setting.variables}
     lines = (Path(__file__).parents[2] / ".env.sample").read_text().splitlines()
     names = {
         line.lstrip("# ").split("=")[0] for line in lines if "=" in line and line.lstrip("# ").split("=")[0].isupper()

@@ -3,8 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from delta_neo4j.model import engines, served
+from delta_neo4j.model import engines
 from delta_neo4j.model.weights import ModelError, minilm_folder
+
+
+@pytest.fixture
+def served():
+    """Give the model as it is served; its module is written for MLflow."""
+    from delta_neo4j.model import served
+
+    return served
 
 
 @pytest.fixture
@@ -16,6 +24,7 @@ def exported(monkeypatch):
     return found
 
 
+@pytest.mark.needs_model
 def test_openvino_is_taken_when_every_vector_is_torchs(exported):
     """From a worst cosine of 0.9999 on the graph is what is logged, and only while it is being logged."""
     exported["worst"] = 0.9999
@@ -25,6 +34,7 @@ def test_openvino_is_taken_when_every_vector_is_torchs(exported):
     assert not chosen.folder.exists()
 
 
+@pytest.mark.needs_model
 @pytest.mark.parametrize("worst", [0.99989, float("nan")])
 def test_openvino_is_refused_when_one_vector_is_not_torchs(exported, worst):
     """Below it torch is logged, and the worst cosine is said."""
@@ -46,7 +56,8 @@ def test_a_server_of_openvino_needs_no_torch():
     assert not {"torch", "transformers", "sentence-transformers"} & set(engines.REQUIREMENTS["openvino"])
 
 
-def test_short_numbers_are_the_same_float32():
+@pytest.mark.needs_model
+def test_short_numbers_are_the_same_float32(served):
     """Nine digits tell every float32 from its neighbours, the smallest and the largest included."""
     dice = np.random.default_rng(7)
     some = dice.standard_normal((200, 384)).astype(np.float32) * np.float32(10) ** dice.integers(-40, 10, (200, 384))
@@ -57,7 +68,8 @@ def test_short_numbers_are_the_same_float32():
     assert max(len(text.lstrip("-0.").partition("e")[0].replace(".", "")) for text in printed) <= 9
 
 
-def test_forward_passes_are_of_like_lengths_and_leave_nothing_out():
+@pytest.mark.needs_model
+def test_forward_passes_are_of_like_lengths_and_leave_nothing_out(served):
     """Every text is in one pass; passes are padded to at most 1,024 tokens, the longest come first."""
     lengths = [int(length) for length in np.random.default_rng(7).integers(2, 257, 500)]
     passes = served._passes(lengths)
@@ -67,7 +79,8 @@ def test_forward_passes_are_of_like_lengths_and_leave_nothing_out():
     assert served._passes([]) == []
 
 
-def test_a_text_longer_than_a_pass_has_one_for_itself(monkeypatch):
+@pytest.mark.needs_model
+def test_a_text_longer_than_a_pass_has_one_for_itself(served, monkeypatch):
     """However small the passes are, each has a text."""
     monkeypatch.setattr(served, "_FORWARD_TOKENS", 4)
     assert served._passes([3, 9, 8]) == [[1], [2], [0]]

@@ -176,7 +176,12 @@ def test_the_registered_version_is_served_when_nothing_new_is_registered(databri
     ("options", "words"),
     [
         pytest.param({"create_endpoint": True, "local": True}, "a local store has no endpoint", id="local endpoint"),
-        pytest.param({"engine": "openvino", "workload_type": "GPU_SMALL"}, "computes on the CPU", id="paid in vain"),
+        pytest.param(
+            {"engine": "openvino", "workload_type": "GPU_SMALL"},
+            "computes on the CPU",
+            id="paid in vain",
+            marks=pytest.mark.needs_model,
+        ),
         pytest.param({"engine": "tensorflow"}, "choose torch or openvino", id="unknown engine"),
     ],
 )
@@ -187,6 +192,7 @@ def test_wishes_that_make_no_sense_are_refused_first(workspace, options, words):
     assert workspace == []
 
 
+@pytest.mark.needs_model
 def test_the_command_line_says_in_one_line_what_is_missing(tmp_path):
     """The same on the command line: where no MLflow server is known, one line and exit code 2."""
     arguments = ["--create-endpoint", "--engine", "openvino", "--workload-type", "CPU"]

@@ -84,6 +84,7 @@ def test_a_missing_permission_names_the_grants(unity):
         registry.register("models:/m-1", NAME)
 
 
+@pytest.mark.needs_model
 def test_an_engine_has_a_fingerprint_of_its_own():
     """A store with the one engine's model is not taken for the other's."""
     assert registry.fingerprint("torch") != registry.fingerprint("openvino")

@@ -21,6 +21,7 @@ def _hub(monkeypatch, snapshot_download):
     monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download))
 
 
+@pytest.mark.needs_model
 def test_the_installed_weights_are_the_official_ones():
     """The installed package's folder passes the digest and has the shape that the constants promise."""
     folder = minilm_folder()
@@ -43,6 +44,7 @@ def test_missing_weights_are_refused(monkeypatch, tmp_path):
         minilm_folder()
 
 
+@pytest.mark.needs_model
 @pytest.mark.usefixtures("not_installed")
 def test_without_the_package_the_hub_is_asked(monkeypatch):
     """Where the package is not installed, the files of the model are fetched from the hub and proved."""
@@ -85,6 +87,7 @@ def test_without_package_and_hub_library_it_says_what_to_install(monkeypatch):
         minilm_folder()
 
 
+@pytest.mark.needs_model
 def test_tokens_are_counted_without_padding_and_cutting():
     """A short text counts its own tokens and the two marks, a long one all of its tokens."""
     counting = tokenizer()

@@ -1,0 +1,95 @@
+"""A vector on each row's node against one on each distinct text's: `python -m benchmarks.text_nodes --json`.
+
+The same removals by the product's job with the mapping `removals` and with `removals_by_reason`, each into an empty
+graph with its index online, one after the other in every round.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks.job import run_job, served_model
+from benchmarks.results import Round, versions, warm_rates, write_result
+from benchmarks.rows import prepare_rows
+from benchmarks.target import Target, clear_graph
+from benchmarks.write import JARS, PASSWORD
+from delta_neo4j.cli import local_session
+from dev.neo4j_install import full_version
+from dev.neo4j_server import USER, Neo4jServer
+from dev.processes import free_port
+
+MAPPINGS = {"on_rows": "removals", "on_texts": "removals_by_reason"}
+ENTRIES = "MATCH (n:RemovalEvent|RemovalReason) WHERE n.embedding IS NOT NULL RETURN count(n) AS vectors"
+
+
+def _load(target: Target, mapping: str, source: str) -> dict[str, float]:
+    with target.driver() as driver:
+        clear_graph(driver, target.database)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-state-") as state:
+        summary = run_job(target, source, state, "--mapping", mapping)
+    seconds, stages = time.monotonic() - began, summary["seconds"]
+    with target.driver() as driver:
+        vectors = driver.execute_query(ENTRIES, database_=target.database).records[0]["vectors"]
+    return {
+        "seconds": round(seconds, 2),
+        "rows_per_second": round(summary["totals"]["rows_read"] / stages["stream"], 1),
+        "stream_seconds": stages["stream"],
+        "write_seconds": stages["write"],
+        "vectors": vectors,
+    }
+
+
+def _ratios(rounds: list[Round]) -> dict[str, float]:
+    def paired(figure: str) -> float:
+        found = [each["on_rows"][figure] / each["on_texts"][figure] for each in rounds]
+        return round(statistics.median(found[1:] or found), 3)
+
+    return {"text_nodes": paired("stream_seconds"), "whole_job": paired("seconds"), "writing": paired("write_seconds")}
+
+
+@click.command()
+@click.option("--rows", default=100_000, show_default=True, help="Removals.")
+@click.option("--distinct-texts", default=50, show_default=True, help="Different reasons.")
+@click.option("--rounds", default=3, show_default=True, help="Passes of both mappings; the first is warm-up.")
+@click.option("--neo4j", "neo4j_version", help="Server version: 5.26, 2026 or an exact one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
+def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None, as_json: bool) -> None:
+    """Measure what a node for each distinct text saves."""
+    version = full_version(neo4j_version)
+    with tempfile.TemporaryDirectory(prefix="bench-texts-") as name:
+        folder = Path(name)
+        spark = local_session()
+        prepared = prepare_rows(spark, folder / "rows", rows=rows, distinct_texts=distinct_texts)
+        spark.stop()
+        home = {"home": folder / "neo4j", "version": version, "password": PASSWORD, "bolt_port": free_port()}
+        server = Neo4jServer(**home, lib_root=JARS, heap="2g", pagecache="1g")
+        with server, served_model(folder) as url:
+            target = Target(server.uri, USER, PASSWORD, embedding_url=url)
+            measured = [
+                {each: _load(target, mapping, prepared.tables.removals) for each, mapping in MAPPINGS.items()}
+                for _ in range(rounds)
+            ]
+    result = write_result(
+        "text_nodes",
+        rounds=measured,
+        rates=warm_rates(measured),
+        ratios=_ratios(measured),
+        versions=versions(neo4j_server=version),
+    )
+    if as_json:
+        print(json.dumps(result))
+        return
+    for each, rate in result["rates"].items():
+        print(f"{each}: {rate:,.0f} rows/s ({rows:,} rows, {distinct_texts:,} texts, Neo4j {version})")
+    print(f"with the vector on a node a text the stream is {result['ratios']['text_nodes']:.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The lanes of `pytest --lane`: the same tests on other libraries, or through another kind of session."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+# What cannot exist on a lane, by marker, and why. The main lane runs everything.
+LEFT_OUT = {
+    "main": {},
+    "lts": {
+        "needs_model": "the lane has neither torch nor MLflow",
+        "named_arguments": "Spark 3.5 calls no Python function with named arguments",
+    },
+    "connect": {"classic": "a Connect session does not show Spark's own JVM"},
+}
+
+
+def on(lane, items):
+    """Part a lane's tests into (kept, left out, reasons); of whole loads it runs those marked `every_lane`."""
+    if lane == "main":
+        return items, [], []
+    kept, left_out, reasons = [], [], {}
+    for item in items:
+        why = _why_not(item, LEFT_OUT[lane])
+        (left_out if why else kept).append(item)
+        if why:
+            reasons[why] = reasons.get(why, 0) + 1
+    return kept, left_out, [f"{count} {why}" for why, count in reasons.items()]
+
+
+def _why_not(item, left_out):
+    for marker, reason in left_out.items():
+        if item.get_closest_marker(marker):
+            return f"because {reason}"
+    # On both Neo4j lines these loads run in the main lane; a Spark of another version meets one of them.
+    whole_load = item.nodeid.startswith("tests/integration/")
+    if whole_load and (not item.get_closest_marker("every_lane") or item.get_closest_marker("calendar")):
+        return "that are whole loads of the main lane"
+    return None
+
+
+def connect_session(folder, options):
+    """
+    Start a Connect server with Delta in `folder`, on a free port, and give a session of it.
+
+    Its Python workers start in that folder too, where nothing of the project is.
+    """
+    from delta import configure_spark_with_delta_pip
+    from pyspark.sql import SparkSession
+
+    jars = configure_spark_with_delta_pip(SparkSession.builder)._options["spark.jars.packages"]
+    builder = SparkSession.builder.remote("local[2]").config("spark.jars.packages", jars)
+    for name, value in {**options, "spark.connect.grpc.binding.port": "0"}.items():
+        builder = builder.config(name, value)
+    with _standing_in(folder):
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _standing_in(folder):
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

@@ -1,0 +1,169 @@
+"""A refusal of Neo4j's roles: the statement that gives what is missing, from the driver's own exceptions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from neo4j.exceptions import Neo4jError
+
+from delta_neo4j import neo4j_grants, schema, transactions
+from delta_neo4j.errors import PreflightError, SettingsError
+from delta_neo4j.mapping import read_mapping
+
+USER = "for user 'loader' with roles [PUBLIC, delta_loader]."
+REFUSALS = [
+    ("Schema operation 'create_constraint' is not allowed", "GRANT CONSTRAINT MANAGEMENT ON DATABASE neo4j"),
+    ("Schema operation 'create_index' is not allowed", "GRANT INDEX MANAGEMENT ON DATABASE neo4j"),
+    ("Creating new node label on database 'neo4j' is not allowed", "GRANT NAME MANAGEMENT ON DATABASE neo4j"),
+    ("Creating new property name on database 'neo4j' is not allowed", "GRANT NAME MANAGEMENT ON DATABASE neo4j"),
+    ("ACCESS on database 'neo4j' is not allowed", "GRANT ACCESS ON DATABASE neo4j"),
+    ("Create node with labels 'RemovalEvent' on database 'neo4j' is not allowed", "GRANT CREATE ON GRAPH neo4j"),
+    ("Create relationship with type 'X' on database 'neo4j' is not allowed", "GRANT CREATE ON GRAPH neo4j"),
+    ("Set property for property 'p' on database 'neo4j' is not allowed", "GRANT SET PROPERTY {*} ON GRAPH neo4j"),
+    ("Set label for label 'X' on database 'neo4j' is not allowed", "GRANT SET LABEL * ON GRAPH neo4j"),
+    ("Delete relationship with type 'X' on database 'neo4j' is not allowed", "GRANT DELETE ON GRAPH neo4j"),
+]
+
+
+def _error(message, code="Neo.ClientError.Security.Forbidden"):
+    """Give the exception that the driver makes of a server's answer."""
+    return Neo4jError._hydrate_neo4j(code=code, message=message)
+
+
+class Server:
+    """A session and its transaction, on a server that refuses statements which match a pattern."""
+
+    def __init__(self, pattern, error):
+        self.pattern, self.error, self.asked, self.rolled_back = pattern, error, [], False
+
+    def session(self, database):
+        """Be the session."""
+        return self
+
+    def begin_transaction(self):
+        """Be the transaction."""
+        return self
+
+    def __enter__(self):  # noqa: D105
+        return self
+
+    def __exit__(self, *_):  # noqa: D105
+        pass
+
+    def rollback(self):
+        """Note it."""
+        self.rolled_back = True
+
+    def run(self, statement, *_, **__):
+        """Refuse, or be the result."""
+        self.asked.append(statement)
+        if re.search(self.pattern, statement):
+            raise self.error
+        return self
+
+    def consume(self):
+        """Be consumed."""
+
+    def data(self):
+        """Give no records."""
+        return []
+
+
+@pytest.mark.parametrize(("says", "statement"), REFUSALS)
+def test_a_refusal_names_the_statement_and_the_role(says, statement):
+    """The privilege, the database and the user's own role."""
+    assert neo4j_grants.remedy(_error(f"{says} {USER}"), "neo4j") == f"{statement} TO delta_loader"
+
+
+def test_what_is_no_refusal_of_a_privilege_has_no_statement():
+    """Another code, or another kind of error, is not about grants."""
+    assert neo4j_grants.remedy(_error("x", "Neo.ClientError.Database.DatabaseNotFound"), "neo4j") is None
+    assert neo4j_grants.remedy(OSError("x"), "neo4j") is None
+    assert "neo4j_grants.cypher" in neo4j_grants.remedy(_error("something else"), "neo4j")
+
+
+def test_names_that_want_quotes_get_them():
+    """A database or role with a hyphen is quoted, and a back-tick ends no quote."""
+    error = _error("ACCESS on database 'my-db' is not allowed for user 'u' with roles [PUBLIC, my`role].")
+    assert neo4j_grants.remedy(error, "my-db") == "GRANT ACCESS ON DATABASE `my-db` TO `myrole`"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says", "statement"),
+    [
+        (
+            "CREATE",
+            "Create node with labels 'RemovalEvent' on database 'neo4j' is not allowed",
+            "GRANT CREATE ON GRAPH",
+        ),
+        (
+            "DELETE",
+            "Delete relationship with type 'X' on database 'neo4j' is not allowed",
+            "GRANT DELETE ON GRAPH neo4j TO",
+        ),
+    ],
+)
+def test_a_user_who_may_not_write_is_told_before_anything_is(pattern, says, statement):
+    """The probe is refused, the line has the statement, and the transaction is rolled back."""
+    stand_in = Server(pattern, _error(f"{says} {USER}"))
+    with pytest.raises(PreflightError, match=rf"may not write to database 'neo4j'.*{statement}") as refused:
+        neo4j_grants.check_writes(stand_in, "neo4j", read_mapping("removals"))
+    assert stand_in.rolled_back
+    assert "\n" not in str(refused.value)
+
+
+def test_a_database_that_takes_no_writes_is_told(tmp_path):
+    """A read-only database has no missing grant; the line says what the server says."""
+    error = _error("No write operations are allowed", "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase")
+    with pytest.raises(PreflightError, match="No write operations are allowed; see that the database takes writes"):
+        neo4j_grants.check_writes(Server("CREATE", error), "neo4j", read_mapping("removals"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "says", "statement"),
+    [
+        ("CREATE CONSTRAINT", "Schema operation 'create_constraint' is not allowed", "GRANT CONSTRAINT MANAGEMENT"),
+        ("SHOW CONSTRAINTS", "Show constraint is not allowed", "GRANT CONSTRAINT MANAGEMENT"),
+    ],
+)
+def test_a_user_who_may_not_make_constraints_is_told_how_to_be_allowed(pattern, says, statement):
+    """The refusal is not taken for duplicates in the graph, whose search would be refused too."""
+    stand_in = Server(pattern, _error(f"{says} {USER}"))
+    with pytest.raises(PreflightError, match=rf"{statement} ON DATABASE neo4j TO delta_loader"):
+        schema.ensure(stand_in, "neo4j", read_mapping("removals"))
+
+
+def test_the_probe_has_every_label_and_type_of_the_mapping():
+    """What a load writes and takes away is what is asked for: no node needs to be deleted."""
+    (probe,) = neo4j_grants.probes(read_mapping("removals"))
+    assert probe == (
+        "CREATE (row:`RemovalEvent`) SET row.`_dn_version` = 0 "
+        "CREATE (row)-[edge0:`HAS_REMOVAL` {`_dn_owner`: ''}]->(:`Component`) "
+        "CREATE (row)-[edge1:`HAS_REMOVAL_EVENT` {`_dn_owner`: ''}]->(:`Aircraft`) DELETE edge0, edge1"
+    )
+
+
+def test_a_full_aura_tier_stops_the_run_with_the_way_on():
+    """Aura's limit of nodes is nobody's row's fault."""
+    says = "You have exceeded the logical size limit of 200000 nodes in your database (attempt to add 2 nodes …)"
+    told = transactions._sorted(_error(says, "Neo.ClientError.Transaction.TransactionHookFailed"))
+    assert isinstance(told, SettingsError)
+    assert "the Aura tier is full" in str(told)
+
+
+def test_the_grant_script_covers_the_shipped_mapping_and_every_remedy():
+    """`docs/neo4j_grants.cypher` names the labels and types of the mapping, and each privilege a refusal may name."""
+    script = (Path(__file__).parents[2] / "docs" / "neo4j_grants.cypher").read_text()
+    for table in read_mapping("removals").tables:
+        for name in (
+            *table.labels,
+            *(r.end_label for r in table.relationships),
+            *(r.type for r in table.relationships),
+        ):
+            assert re.search(rf"\b{name}\b", script), name
+    for privilege in ("ACCESS", "CONSTRAINT MANAGEMENT", "INDEX MANAGEMENT", "NAME MANAGEMENT", "CREATE", "DELETE"):
+        assert f"GRANT {privilege} ON" in script
+    assert "GRANT MATCH {*}" in script
+    assert "GRANT SET PROPERTY {*}" in script
