@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 from click.testing import CliRunner
@@ -54,10 +55,8 @@ def test_a_graph_without_conflicts_stays_as_it_is(graph, tmp_path):
     """Neither an empty graph nor one that has the constraints already has anything against the mapping."""
     before = _rules(graph)
     version, faults = mapping_check.graph_faults(_connection(graph), _checked(tmp_path))
-    assert (faults, version.split(".")[0]) == (
-        [],
-        graph.value("CALL dbms.components() YIELD versions RETURN versions[0]").split(".")[0],
-    )
+    assert faults == []
+    assert version in graph.value("CALL dbms.components() YIELD name, versions RETURN collect(versions)[0]")
     assert _rules(graph) == before
     graph.query("CREATE CONSTRAINT mine FOR (n:Thing) REQUIRE n.id IS UNIQUE")
     graph.query("CREATE CONSTRAINT rooms FOR (n:Room) REQUIRE (n.room, n.house) IS UNIQUE")
@@ -134,13 +133,13 @@ def test_the_edited_faa_draft_loads_the_same_graph(spark, lts_graph, loads, test
 
 def _plain(graph):
     """Leave out the hashes, which know the model's id: each state mints its own."""
-    import json
 
     def known(text):
-        return {name: value for name, value in json.loads(text).items() if not name.startswith("_dn_")}
+        told = {name: value for name, value in json.loads(text).items() if not name.startswith("_dn_")}
+        return json.dumps(told, sort_keys=True)
 
     nodes, edges = graph
     return (
-        [(labels, known(text)) for labels, text in nodes],
-        [(start, kind, known(text), end) for start, kind, text, end in edges],
+        sorted((labels, known(text)) for labels, text in nodes),
+        sorted((start, kind, known(text), end) for start, kind, text, end in edges),
     )
