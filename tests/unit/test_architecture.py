@@ -143,7 +143,7 @@ ALLOWED = {
     "graph_columns": {"cypher.common", "ranking", "rows", "validation"},
     "loader": {
         "budget", "checkpoint", "drift", "embedding.cache", "embedding.tokens", "errors", "ledger", "mapping",
-        "mapping_history", "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "state",
+        "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "state",
     },
     "mapping_history": {"drift", "plan", "source"},
     "micro_texts": {"errors", "pieces", "staging", "validation"},
