@@ -29,6 +29,7 @@ sys.meta_path.insert(0, Refuse())
 
 # As on serverless: Python in tasks has no network, Python that runs a micro-batch has.
 WITHOUT_NETWORK = """
+import sys
 from pathlib import Path
 
 def refuse(event, arguments):
@@ -54,7 +55,7 @@ def _settings(runs, **more):
 
 
 def _bare(folder, program=BLOCKER):
-    """Give the environment of a run whose workers start in an empty folder, with `program` before anything else."""
+    """Give the environment of a run whose workers start in an empty folder with `program`."""
     (folder / "blocker").mkdir(parents=True)
     (folder / "blocker" / "sitecustomize.py").write_text(program)
     python = str(ROOT / "tests" / "support" / "bare_python.sh")
@@ -62,8 +63,8 @@ def _bare(folder, program=BLOCKER):
 
 
 def _without_network(graph, folder):
-    """Give the environment of a run whose workers, bare as they are, are refused Neo4j's port."""
-    return _bare(folder, BLOCKER + WITHOUT_NETWORK.replace("PORT", str(graph.server.bolt_port)))
+    """Give the environment of a run whose tasks are refused Neo4j's port."""
+    return _bare(folder, WITHOUT_NETWORK.replace("PORT", str(graph.server.bolt_port)))
 
 
 def _run(module, settings, **environment):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
+
+from dev.processes import free_port
 
 # What cannot exist on a lane, by marker, and why. The main lane runs everything.
 LEFT_OUT = {
@@ -49,12 +52,17 @@ def connect_session(folder, options):
     """
     from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
 
+    port = free_port()
+    # A client that starts its own server looks for it at the usual port, wherever it was told to listen.
+    DefaultChannelBuilder.default_port = staticmethod(lambda: port)
     jars = configure_spark_with_delta_pip(SparkSession.builder)._options["spark.jars.packages"]
     builder = SparkSession.builder.remote("local[2]").config("spark.jars.packages", jars)
-    for name, value in {**options, "spark.connect.grpc.binding.port": "0"}.items():
+    for name, value in {**options, "spark.connect.grpc.binding.port": str(port)}.items():
         builder = builder.config(name, value)
-    with _standing_in(folder):
+    with _standing_in(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the client sets again what only a server that starts can be told
         return builder.getOrCreate()
 
 
