@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import preflight, source
+from delta_neo4j import pieces, preflight, source
 from delta_neo4j.budget import Allowance
 from delta_neo4j.embedding.cache import EmbeddingCache
 from delta_neo4j.embedding.texts import TextEmbedding
+from delta_neo4j.embedding.tokens import tokenizer_text
 from delta_neo4j.errors import BudgetReachedError
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.pipeline import no_hook
@@ -86,7 +87,10 @@ def _run(
         spent = report.total.embedding["texts_embedded"] + report.total.embedding["texts_faulted"]
         allowance = Allowance(budget, spent, report.total.seconds.get("embed", 0.0))
         try:
-            work.fill(texts_of(table, source.at(spark, table.source, version)), allowance, account.embedding)
+            texts = texts_of(table, source.at(spark, table.source, version))
+            if table.chunks:
+                texts = pieces.as_texts(texts, table.chunks, tokenizer_text(), f"{path}/pieces")
+            work.fill(texts, allowance, account.embedding)
         except BudgetReachedError as stopped:
             account.embedding.clear()  # the stop carries the same figures, in balance
             raise stopped from None

@@ -11,7 +11,7 @@ import itertools
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,11 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import checkpoint, models, pending, preflight, source
+from delta_neo4j import checkpoint, models, pending, pieces, preflight, source
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import PROBES, Calls, checked
 from delta_neo4j.embedding.cache import EmbeddingCache
-from delta_neo4j.embedding.tokens import token_counter
+from delta_neo4j.embedding.tokens import token_counter, tokenizer_text
 from delta_neo4j.errors import NotOfferedError
 from delta_neo4j.history import History
 from delta_neo4j.ledger import Ledger
@@ -106,7 +106,11 @@ class _Look:
         last_recorded = Ledger(self.state, held.load_id, table.name, source.APPEND).standing(spark)[0] if held else -1
         copy = copies.enter_context(checkpoint.copied(folder, empty=held is None))
         size = settings.max_bytes_per_trigger
-        return pending.find(spark, table, copy=copy, last_recorded=last_recorded, max_bytes=size)
+        found = pending.find(spark, table, copy=copy, last_recorded=last_recorded, max_bytes=size)
+        if table.chunks is None:
+            return found
+        cut = pieces.as_texts(found.texts, table.chunks, tokenizer_text(), f"{copy}/pieces")
+        return replace(found, texts=cut.dropDuplicates(["text_hash", "batch"]))
 
     def at_texts(self, texts: DataFrame) -> float | None:
         """Fill in what concerns texts and give the rate, in texts a second, that the one call showed, if it did."""

@@ -11,6 +11,7 @@ from delta_neo4j.errors import MappingError, PreflightError
 from delta_neo4j.identifiers import sql_quoted
 from delta_neo4j.loader import fresh_step
 from delta_neo4j.mapping import read_mapping
+from delta_neo4j.mapping_history import FRAME
 from delta_neo4j.plan import Graph
 from delta_neo4j.report import TableRun
 from delta_neo4j.runs import reported
@@ -79,13 +80,14 @@ def _reported(
         # Taking a row away needs its key alone: no text, no model.
         plain = replace(table, properties=(), embedding=None, relationships=(), order_by=()) if deletes else table
         frame = frame_of(table)
-        found = SourceVersion(f"frame/{table.name}", 0, frame.schema)
+        found = SourceVersion(f"{FRAME}{table.name}", 0, frame.schema)
         ready = preflight.check(spark, Graph("", (plain,)), settings, state, {table.name: found})
         report.ready(ready, spark.version)
         report.seconds["preflight"] = time.monotonic() - began
-        step = fresh_step(spark, settings, plain, ready, run_id=report.run_id)
+        # A mapping that writes nothing is no news of what the loader wrote.
+        step = fresh_step(spark, settings, plain, ready, run_id=report.run_id, note=not deletes)
         if deletes:
-            step = replace(step, deletes=table)
+            step = replace(step, deletes=ready.histories[table.name].with_retired(table))
         report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, 0))
         _run(spark, step, source.contract(step.table, frame), report)
 

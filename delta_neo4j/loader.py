@@ -235,16 +235,19 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     return lambda batch, batch_id: step(source.contract(step.table, batch), batch_id)
 
 
-def fresh_step(spark: SparkSession, settings: LoadSettings, table: Table, ready: Ready, *, run_id: str) -> LoadStep:
+def fresh_step(
+    spark: SparkSession, settings: LoadSettings, table: Table, ready: Ready, *, run_id: str, note: bool = True
+) -> LoadStep:
     """
     Put together a step without a checkpoint: a load of its own, newer than every other.
 
     A stream that somebody else began has a checkpoint of its own, whose batch ids say nothing about those in our
-    ledger; a batch that comes again changes nothing.
+    ledger; a batch that comes again changes nothing. With `note` the mapping goes on record.
     """
     found, state = ready.sources[table.name], State(settings.state)
     table = drift.expanded(table, found.schema)
     history = ready.histories[table.name]
-    history.note(spark, table, found, source.APPEND)
+    if note:
+        history.note(spark, table, found, source.APPEND)
     load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
-    return _step(settings, history.with_retired(table), ready, load_, run_id=run_id)
+    return _step(settings, history.with_retired(table) if note else table, ready, load_, run_id=run_id)

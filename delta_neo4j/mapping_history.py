@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from delta_neo4j.state import State
 
 TABLE = "mappings"
+FRAME = "frame/"  # what the id of a source begins with that is no table: a frame's columns say nothing of a table's
 _NO_KEY = (Property("none", TEXT_HASH, "string"),)
 
 
@@ -52,7 +53,8 @@ class MappingHistory:
     @property
     def columns(self) -> dict[str, str] | None:
         """The source's columns with their types as the last load found them, or None before the first."""
-        return json.loads(self.records[-1]["columns"]) if self.records else None
+        of_tables = [record for record in self.records if not record["table_id"].startswith(FRAME)]
+        return json.loads(of_tables[-1]["columns"]) if of_tables else None
 
     @property
     def source_tokens(self) -> list[str]:

@@ -58,10 +58,17 @@ def cut(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFram
     """
     Cut each distinct one of `texts` (`text_hash`, `text`) and keep the pieces at `path`.
 
-    Gives `text_hash`, `index`, `piece`, `piece_hash`: a row a piece.
+    Gives `text_hash`, `index`, `piece`, `piece_hash`: a row a piece of a text.
     """
     distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"))
     found = distinct.mapInArrow(Cutter(tokenizer, chunks.tokens, chunks.overlap), _CUT)
     found = found.withColumn("piece_hash", F.sha2("piece", 256))
     found.write.mode("overwrite").parquet(path)
     return texts.sparkSession.read.schema(found.schema).parquet(path)
+
+
+def as_texts(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFrame:
+    """Give the pieces of `texts` as texts: `text_hash` and `text` are the piece's, other columns the text's own."""
+    found = cut(texts, chunks, tokenizer, path).drop("index")
+    joined = texts.drop("text").join(found, "text_hash").drop("text_hash")
+    return joined.withColumnsRenamed({"piece_hash": "text_hash", "piece": "text"})

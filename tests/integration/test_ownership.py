@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from delta_neo4j import clear, frames
 from delta_neo4j.cli import cli
+from delta_neo4j.mapping_history import MappingHistory
+from delta_neo4j.state import State
 from tests.support.graph_dump import dump
 from tests.support.tables import NAMES, SCHEMA, removal, write
 
@@ -148,5 +150,7 @@ def test_frames_are_upserted_and_keys_deleted_with_the_same_account(spark, lts_g
     assert (report.summary()["totals"]["rows_read"], report.balanced) == (4, True)
     assert (outcomes["deleted"], outcomes["unchanged"], outcomes["superseded"]) == (2, 1, 1)
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 3
+    history = MappingHistory.of(spark, State(runs.state), "removals")
+    assert (len(history.records), history.columns) == (1, None)  # a frame says nothing of a table's columns
     keys = spark.createDataFrame([("RE000003",)], "`:ID(RemovalEvent)` STRING")
     assert frames.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from delta_neo4j.embed import embed
+from delta_neo4j.forecast import forecast
 from delta_neo4j.model.weights import tokenizer
 from tests.support.endpoint import vector_of
 from tests.support.tables import removal, write
@@ -221,6 +223,17 @@ def test_pieces_that_nothing_changed_cost_nothing(tables, lts_graph):
     assert again["totals"]["outcomes"]["unchanged"] == 1
     assert again["totals"]["relationships"]["HAS_CHUNK"]["unchanged"] == first["written"]
     assert again["embedding"]["texts_embedded"] == 0
+
+
+def test_pieces_are_planned_and_embedded_apart_from_the_load(spark, tables, endpoint):
+    """`plan` counts pieces, `embed` pays for them, and the load then pays nothing."""
+    runs = tables(NOTES, {"notes": [("n1", " ".join(WORDS)), ("n2", "brief")]}, {"notes": "id STRING, body STRING"})
+    planned = forecast(spark, runs.settings())
+    paid = embed(spark, runs.settings()).summary()["embedding"]
+    loaded = runs.succeed()["embedding"]
+    assert planned.texts == paid["texts_embedded"] == loaded["cache_hits"] == loaded["texts"] > 10
+    assert loaded["texts_embedded"] == 0
+    assert all(len(text) < 200 for text in endpoint.texts)
 
 
 HUBS = """

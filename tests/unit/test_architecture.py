@@ -98,8 +98,8 @@ ALLOWED = {
     "report": {"errors", "ledger"},
     "runs": {"errors", "grants", "report", "spark_errors", "state"},
     "embed": {
-        "budget", "embedding.cache", "embedding.texts", "errors", "mapping", "pipeline", "preflight", "report", "runs",
-        "shipping", "source", "staging", "validation",
+        "budget", "embedding.cache", "embedding.texts", "embedding.tokens", "errors", "mapping", "pieces",
+        "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "validation",
     },
     "local_spark": {"errors"},
     "options": set(),
@@ -108,8 +108,9 @@ ALLOWED = {
     "pending": {"errors", "ranking", "source", "validation"},
     "history": set(),
     "forecast": {
-        "checkpoint", "embedding.base", "embedding.cache", "embedding.choose", "embedding.tokens", "errors", "history",
-        "ledger", "mapping", "model.weights", "models", "pending", "preflight", "shipping", "source", "state",
+        "checkpoint", "embedding.base", "embedding.cache", "embedding.choose", "embedding.tokens", "errors",
+        "history", "ledger", "mapping", "model.weights", "models", "pending", "pieces", "preflight", "shipping",
+        "source", "state",
     },
     "graph": {"errors", "plan", "server", "transactions"},
     "search": {"embedding.base", "errors", "identifiers", "schema", "server", "transactions"},
@@ -137,8 +138,8 @@ ALLOWED = {
         "config", "drafting.draft", "errors", "mapping", "mapping_check", "options", "runs", "yaml_places",
     },
     "frames": {
-        "errors", "identifiers", "loader", "mapping", "plan", "preflight", "report", "runs", "shipping", "source",
-        "staging", "validation",
+        "errors", "identifiers", "loader", "mapping", "mapping_history", "plan", "preflight", "report", "runs",
+        "shipping", "source", "staging", "validation",
     },
     "graph_columns": {"cypher.common", "ranking", "rows", "validation"},
     "loader": {
