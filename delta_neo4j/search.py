@@ -100,7 +100,8 @@ def _text_names(table: Table) -> list[str]:
     return [p.name for p in table.properties if (p.input,) == table.embedding.text]
 
 
-def _key_names(table: Table) -> tuple[str, ...]:
+def key_names(table: Table) -> tuple[str, ...]:
+    """Name the properties that `Hit.key` has the values of."""
     return ("text_id",) if table.text_nodes else ("chunk_id",) if table.chunks else tuple(p.name for p in table.key)
 
 
@@ -112,5 +113,5 @@ def _hit(table: Table, embedding: Embedding, record: neo4j.Record) -> Hit:
         if name != embedding.property and not name.startswith(HIDDEN_PREFIX)
     }
     return Hit(
-        tuple(found.get(name) for name in _key_names(table)), tuple(sorted(record["labels"])), record["score"], shown
+        tuple(found.get(name) for name in key_names(table)), tuple(sorted(record["labels"])), record["score"], shown
     )

@@ -9,7 +9,7 @@
 
 # COMMAND ----------
 
-dbutils.widgets.text("scope", config.DEFAULT_SCOPE, "Secret scope")
+dbutils.widgets.text("scope", DEFAULT_SCOPE, "Secret scope")
 dbutils.widgets.dropdown("embedder", "auto", ["auto", "ai_query", "rest", "in_process"], "Embedder")
 dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 

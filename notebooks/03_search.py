@@ -12,7 +12,7 @@
 dbutils.widgets.text("question", "hydraulic fluid is dripping from the pump", "Question")
 dbutils.widgets.text("limit", "10", "How many answers")
 dbutils.widgets.text("mapping", "removals", "Mapping (shipped name or file)")
-dbutils.widgets.text("scope", config.DEFAULT_SCOPE, "Secret scope")
+dbutils.widgets.text("scope", DEFAULT_SCOPE, "Secret scope")
 dbutils.widgets.dropdown("embedder", "auto", ["auto", "ai_query", "rest", "in_process"], "Embedder")
 dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 
@@ -53,12 +53,13 @@ display(pd.DataFrame(answers).fillna(""))
 # COMMAND ----------
 
 best = hits[0]
-key = ", ".join(f"{quoted(part.name)}: $key[{place}]" for place, part in enumerate(table.key))
+labels = "".join(f":{quoted(label)}" for label in best.labels)
+key = ", ".join(f"{quoted(name)}: $key[{place}]" for place, name in enumerate(search.key_names(table)))
 # A neighbour is called by its key in the mapping; one that the mapping does not know, by nothing.
 names = {r.end_label: [part.name for part in r.end_key] for r in table.relationships}
 around = ask(
     neo4j,
-    f"MATCH (hit:{quoted(table.labels[0])} {{{key}}})-[edge]-(near) "
+    f"MATCH (hit{labels} {{{key}}})-[edge]-(near) "
     "WITH *, head([label IN labels(near) WHERE label IN keys($names)] + labels(near)) AS label "
     "RETURN type(edge) AS relationship, endNode(edge) = hit AS incoming, label, "
     "reduce(words = '', name IN coalesce($names[label], []) | trim(words + ' ' + near[name])) AS node, "

@@ -15,7 +15,7 @@
 dbutils.widgets.text("rows", "20000", "Removals")
 dbutils.widgets.text("writers", "2", "Parallel writers")
 dbutils.widgets.text("folder", "/Volumes/airline_test/delta_neo4j/checkpoints/load_test", "Folder for what it writes")
-dbutils.widgets.text("scope", config.DEFAULT_SCOPE, "Secret scope")
+dbutils.widgets.text("scope", DEFAULT_SCOPE, "Secret scope")
 dbutils.widgets.dropdown("embedder", "auto", ["auto", "ai_query", "rest", "in_process"], "Embedder")
 dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 

@@ -57,6 +57,7 @@ from delta_neo4j.mapping import read_mapping, text_of
 from delta_neo4j.preflight import text_dimension
 from delta_neo4j.progress import PlainLines
 from delta_neo4j.server import server_version
+from delta_neo4j.setting_names import DEFAULT_SCOPE
 from delta_neo4j.settings import Neo4jSettings
 from delta_neo4j.transactions import open_driver
 

@@ -86,7 +86,7 @@ def test_connect_shows_that_neo4j_and_the_model_answer(notebook, lts_graph, endp
 
 def test_connect_names_a_scope_that_is_not_there(notebook):
     """The words people search for, and how the scope is made."""
-    with pytest.raises(SettingsError, match=r"Secret scope 'nope' cannot be read .*create it with ./setup_secrets.sh"):
+    with pytest.raises(SettingsError, match=r"Secret scope not found: 'nope' .*create it with ./setup_secrets.sh"):
         notebook("01_connect", scope="nope")
 
 
