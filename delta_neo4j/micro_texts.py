@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
@@ -23,25 +22,28 @@ class MicroTexts:
 
     def __init__(self, step: LoadStep, winners: DataFrame) -> None:
         self.step, self.winners = step, winners
+        self._cut: DataFrame | None = None  # the pieces of all texts, once they are asked for
         self._frozen: DataFrame | None = None  # vectors by slice, once they are taken out of the cache
 
-    @cached_property
-    def _pieces(self) -> DataFrame:
+    def pieces(self) -> DataFrame:
+        """Give `text_hash`, `index`, `piece` and `piece_hash`: a row a piece of a text."""
+        # No `cached_property`: its lock, before Python 3.12, keeps the class from travelling by value.
+        if self._cut is None:
+            self._cut = self._cut_texts()
+        return self._cut
+
+    def _cut_texts(self) -> DataFrame:
         step = self.step
         if step.table.chunks is None or step.tokenizer is None:
             raise PreflightError(f"table {step.table.name} is cut by tokens, but no tokenizer was found")
         path = f"{step.staging_path}/pieces"
         return pieces.cut(self._told("text"), step.table.chunks, step.tokenizer, path)
 
-    def pieces(self) -> DataFrame:
-        """Give `text_hash`, `index`, `piece` and `piece_hash`: a row a piece of a text."""
-        return self._pieces
-
     def counted(self) -> DataFrame:
         """Give the winners, where texts are cut with `piece_count`."""
         if self.step.table.chunks is None:
             return self.winners
-        counts = self._pieces.groupBy("text_hash").agg(F.count("*").alias("piece_count"))
+        counts = self.pieces().groupBy("text_hash").agg(F.count("*").alias("piece_count"))
         return self.winners.join(counts, "text_hash", "left")
 
     def to_embed(self) -> DataFrame:
@@ -49,7 +51,7 @@ class MicroTexts:
         # A micro-batch is one place: its own texts are what it will want again.
         if self.step.table.chunks is None:
             return self._told("text").withColumn("place", F.lit(""))
-        return self._pieces.select(
+        return self.pieces().select(
             F.col("piece_hash").alias("text_hash"), F.col("piece").alias("text"), F.lit("").alias("place")
         )
 
@@ -57,7 +59,7 @@ class MicroTexts:
         """Part rows into those to write and those of whose text something has no vector (with `embedding_fault`)."""
         found = rows.sparkSession.createDataFrame(list(faults.items()), "text_hash STRING, embedding_fault STRING")
         if self.step.table.chunks is not None:
-            found = self._pieces.join(F.broadcast(found.withColumnRenamed("text_hash", "piece_hash")), "piece_hash")
+            found = self.pieces().join(F.broadcast(found.withColumnRenamed("text_hash", "piece_hash")), "piece_hash")
             found = found.groupBy("text_hash").agg(F.first("embedding_fault").alias("embedding_fault"))
         joined = rows.join(F.broadcast(found), "text_hash", "left")
         sound = joined.where(F.col("embedding_fault").isNull()).drop("embedding_fault")
@@ -72,7 +74,7 @@ class MicroTexts:
         if self._frozen is None:
             pairs = self.winners.where("text_hash IS NOT NULL").select("text_hash", staging.SLICE).distinct()
             if self.step.table.chunks is not None:
-                pairs = pairs.join(self._pieces, "text_hash").select(
+                pairs = pairs.join(self.pieces(), "text_hash").select(
                     F.col("piece_hash").alias("text_hash"), staging.SLICE
                 )
                 pairs = pairs.distinct()

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from delta_neo4j import clear, frames
-from delta_neo4j.cli import cli
+from delta_neo4j.cli import cli, spark_session
 from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.state import State
 from tests.support.graph_dump import dump
@@ -79,11 +79,11 @@ def test_clear_asks_and_refuses_a_server_elsewhere(spark, lts_graph, loaded, mon
     monkeypatch.setenv("NEO4J_USERNAME", "neo4j")
     monkeypatch.setenv("NEO4J_URI", settings.neo4j.uri)
     flags = ["clear", "--state", loaded.state, "--source", loaded.source, "--env-file", ""]
-    answer = CliRunner().invoke(cli, flags, input="n\n")
+    answer = CliRunner().invoke(cli, flags, input="n\n", obj={"spark": spark_session})
     assert "30 RemovalEvent nodes" in answer.output
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
     monkeypatch.setenv("NEO4J_URI", "neo4j+s://graph.example.com")
-    answer = CliRunner().invoke(cli, [*flags, "--yes"])
+    answer = CliRunner().invoke(cli, [*flags, "--yes"], obj={"spark": spark_session})
     assert "--allow-remote" in str(answer.exception)
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
 
