@@ -79,12 +79,14 @@ def check_writes(driver: neo4j.Driver, database: str, graph: Graph) -> None:
 def probes(graph: Graph) -> Iterable[str]:
     """Give statements that make, change and take away what the mapping's labels and types name, without keys."""
     for table in graph.tables:
-        if not table.labels:
-            continue  # a node without a label is nothing that a load makes
-        labels = "".join(f":{quoted(label)}" for label in table.labels)
+        edge, chunks = table.edge, table.chunks
+        starts = (edge.start_label,) if edge else table.labels
+        kinds = [(one.type, one.end_label) for one in table.relationships]
+        kinds += [(edge.type, edge.end_label)] if edge else []
+        kinds += [(chunks.relationship, chunks.label)] if chunks else []
+        labels = "".join(f":{quoted(label)}" for label in starts)
         made, edges = [f"CREATE (row{labels}) SET row.`_dn_version` = 0"], []
-        for number, relationship in enumerate(table.relationships):
+        for number, (kind, end) in enumerate(kinds):
             edges.append(f"edge{number}")
-            kind, end = quoted(relationship.type), quoted(relationship.end_label)
-            made.append(f"CREATE (row)-[edge{number}:{kind} {{`_dn_owner`: ''}}]->(:{end})")
+            made.append(f"CREATE (row)-[edge{number}:{quoted(kind)} {{`_dn_owner`: ''}}]->(:{quoted(end)})")
         yield " ".join([*made, *([f"DELETE {', '.join(edges)}"] if edges else [])])

@@ -9,7 +9,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import Neo4jError
 
 from tests.integration.conftest import PASSWORD
-from tests.unit.test_neo4j_grants import REFUSALS
+from tests.unit.test_grant_statements import REFUSALS
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "neo4j_grants.cypher"
 PARSED = "Neo.ClientError.Statement.UnsupportedAdministrationCommand"

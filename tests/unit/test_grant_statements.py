@@ -145,6 +145,33 @@ def test_the_probe_has_every_label_and_type_of_the_mapping():
     )
 
 
+PIECES = """
+tables:
+  - name: notes
+    source: notes
+    labels: [Note]
+    key: [{column: id}]
+    embedding: {text: words, index: {name: notes}, chunks: {label: Piece, relationship: HAS_PIECE}}
+  - name: ties
+    source: ties
+    relationship:
+      type: NEAR
+      from: {label: Note, key: [{property: id, column: a}]}
+      to: {label: Place, key: [{property: id, column: b}]}
+"""
+
+
+def test_the_probe_has_pieces_of_texts_and_edge_lists(tmp_path):
+    """A missing grant for either would show in the middle of a load."""
+    (tmp_path / "notes.yml").write_text(PIECES)
+    assert list(neo4j_grants.probes(read_mapping(str(tmp_path / "notes.yml")))) == [
+        "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
+        "CREATE (row)-[edge0:`HAS_PIECE` {`_dn_owner`: ''}]->(:`Piece`) DELETE edge0",
+        "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
+        "CREATE (row)-[edge0:`NEAR` {`_dn_owner`: ''}]->(:`Place`) DELETE edge0",
+    ]
+
+
 def test_a_full_aura_tier_stops_the_run_with_the_way_on():
     """Aura's limit of nodes is nobody's row's fault."""
     says = "You have exceeded the logical size limit of 200000 nodes in your database (attempt to add 2 nodes …)"
