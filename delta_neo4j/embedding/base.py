@@ -16,7 +16,7 @@ import numpy.typing as npt
 from delta_neo4j.errors import ModelIdentityError, NotOfferedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pyspark.sql import SparkSession
 
@@ -108,15 +108,20 @@ def lowest_cosine(one: Vector, other: Vector) -> float:
     return float(((one * other).sum(axis=1) / norms).min())
 
 
-def requests_of(texts: Iterable[str], rows: int, characters: int) -> Iterator[list[str]]:
-    """Cut a stream of texts into requests of at most so many texts and characters; one long text may exceed both."""
+def requests_of(texts: Iterable[str], rows: int, size: int, weigh: Callable[[str], int] = len) -> Iterator[list[str]]:
+    """
+    Cut a stream of texts, in their order, into requests of at most `rows` texts and `size` of what `weigh` gives.
+
+    One heavy text may exceed `size`.
+    """
     held: list[str] = []
     weight = 0
     for text in texts:
-        if held and (len(held) >= rows or weight + len(text) > characters):
+        own = weigh(text)
+        if held and (len(held) >= rows or weight + own > size):
             yield held
             held, weight = [], 0
         held.append(text)
-        weight += len(text)
+        weight += own
     if held:
         yield held

@@ -1,12 +1,9 @@
-"""The forms in which endpoints take texts, and a stream of texts cut into requests by rows and bytes."""
+"""The forms in which endpoints take texts, and what a text weighs in them."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from typing import Any
 
 # In the order in which they are tried: a model with a column `text`, one with a single unnamed column,
 # a foundation model (the OpenAI form).
@@ -19,20 +16,6 @@ def body(form: str, texts: list[str]) -> dict[str, Any]:
     return {form: [{"text": text} for text in texts] if form == "dataframe_records" else texts}
 
 
-def cut(texts: Iterable[str], rows: int, size: int) -> Iterator[list[str]]:
-    """
-    Cut a stream into requests of at most `rows` texts and `size` bytes of JSON, in their order.
-
-    JSON as it is sent escapes what is not ASCII: a Cyrillic letter is six bytes. One long text may exceed `size`.
-    """
-    held: list[str] = []
-    weight = 0
-    for text in texts:
-        own = len(json.dumps(text)) + _BYTES_AROUND
-        if held and (len(held) >= rows or weight + own > size):
-            yield held
-            held, weight = [], 0
-        held.append(text)
-        weight += own
-    if held:
-        yield held
+def weight(text: str) -> int:
+    """Give the bytes of JSON that a text is sent as: what is not ASCII is escaped, a Cyrillic letter is six."""
+    return len(json.dumps(text)) + _BYTES_AROUND

@@ -19,11 +19,11 @@ import requests
 import tenacity
 import urllib3
 
-from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, Vector
+from delta_neo4j.embedding.base import FLUSH_TEXTS, Calls, Embedded, Vector, requests_of
 from delta_neo4j.embedding.connection import Connections
 from delta_neo4j.embedding.faults import UNAUTHORISED, BusyError, FlakyError, RefusedError, cause, raise_for, words
 from delta_neo4j.embedding.oauth import Login, ServicePrincipal, Tokens
-from delta_neo4j.embedding.payload import FORMS, body, cut
+from delta_neo4j.embedding.payload import FORMS, body, weight
 from delta_neo4j.embedding.responses import UnreadableAnswerError, decoded, vectors
 from delta_neo4j.errors import EndpointUnavailableError, LoaderError, SettingsError
 
@@ -81,7 +81,7 @@ class RestEmbedder:
         are, is given before the error is raised: it is paid for.
         """
         client = _Client(self, calls)
-        waiting = cut(texts, TEXTS_PER_REQUEST, BYTES_PER_REQUEST)
+        waiting = requests_of(texts, TEXTS_PER_REQUEST, BYTES_PER_REQUEST, weight)
         under_way: set[Future[list[Embedded]]] = set()
         pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="embed")
         try:

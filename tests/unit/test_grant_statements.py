@@ -165,10 +165,14 @@ def test_the_probe_has_pieces_of_texts_and_edge_lists(tmp_path):
     """A missing grant for either would show in the middle of a load."""
     (tmp_path / "notes.yml").write_text(PIECES)
     assert list(neo4j_grants.probes(read_mapping(str(tmp_path / "notes.yml")))) == [
-        "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
-        "CREATE (row)-[edge0:`HAS_PIECE` {`_dn_owner`: ''}]->(:`Piece`) DELETE edge0",
-        "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
-        "CREATE (row)-[edge0:`NEAR` {`_dn_owner`: ''}]->(:`Place`) DELETE edge0",
+        (
+            "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
+            "CREATE (row)-[edge0:`HAS_PIECE` {`_dn_owner`: ''}]->(:`Piece`) DELETE edge0"
+        ),
+        (
+            "CREATE (row:`Note`) SET row.`_dn_version` = 0 "
+            "CREATE (row)-[edge0:`NEAR` {`_dn_owner`: ''}]->(:`Place`) DELETE edge0"
+        ),
     ]
 
 
