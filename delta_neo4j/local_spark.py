@@ -6,12 +6,14 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING
 
 from delta import configure_spark_with_delta_pip
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+from delta_neo4j import worker_daemon
 from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -44,9 +46,9 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
     there shows only as a gateway that exits.
     """
     # Workers start with whatever `python3` is first on the path, and miss the virtual environment.
-    environment.setdefault("PYSPARK_PYTHON", sys.executable)
+    worker_python = environment.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
-    for name, value in {**LOCAL_SPARK, **options}.items():
+    for name, value in {**LOCAL_SPARK, **_daemon(worker_python), **options}.items():
         builder = builder.config(name, value)
     # Spark's launcher talks on the standard error of its whole life; the one line worth reading is kept for us.
     with tempfile.TemporaryFile() as noise:
@@ -59,6 +61,15 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
                 f"Spark did not start: {_reason(noise.read().decode(errors='replace'), str(error))}; it needs Java 17 "
                 "(JAVA_HOME) and, the first time, the way to a Maven repository for Delta's jars"
             ) from error
+
+
+def _daemon(worker_python: str) -> dict[str, str]:
+    """Give the setting for our daemon where workers can import it: this very Python, the package installed in it."""
+    try:
+        distribution("delta-neo4j")
+    except PackageNotFoundError:
+        return {}
+    return {"spark.python.daemon.module": worker_daemon.__name__} if worker_python == sys.executable else {}
 
 
 @contextmanager

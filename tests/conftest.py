@@ -12,7 +12,7 @@ from tests.support import lanes
 
 ROOT = Path(__file__).parent.parent
 LOCAL = ROOT / ".local"
-TEST_DATA = Path(os.environ.get("TEST_DATA", ROOT / ".." / "shared" / "data"))
+TEST_DATA = Path(os.environ.get("TEST_DATA", ROOT / ".." / "shared" / "data")).resolve()
 
 # Workers and subprocesses must use this environment, whatever `python3` comes first.
 os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -29,6 +29,14 @@ QUICK = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
+    # Without native Hadoop each file made is a `chmod` started, each renamed a `readlink`: 180 processes a load. One
+    # session alone writes these tables, so renames within it are enough.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    "spark.databricks.delta.writeChecksumFile.enabled": "false",
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
+    ),
 }
 
 

@@ -7,6 +7,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import tests
 from dev.processes import free_port
 
 # What cannot exist on a lane, by marker, and why. The main lane runs everything.
@@ -50,10 +51,12 @@ def connect_session(folder, options):
 
     Its Python workers start in that folder too, where nothing of the project is.
     """
+    import pyspark.cloudpickle
     from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.core import DefaultChannelBuilder
 
+    pyspark.cloudpickle.register_pickle_by_value(tests)  # stand-ins that are SQL functions
     port = free_port()
     # A client that starts its own server looks for it at the usual port, wherever it was told to listen.
     DefaultChannelBuilder.default_port = staticmethod(lambda: port)

@@ -101,7 +101,7 @@ ALLOWED = {
         "budget", "embedding.cache", "embedding.texts", "embedding.tokens", "errors", "mapping", "pieces",
         "pipeline", "preflight", "report", "runs", "shipping", "source", "staging", "validation",
     },
-    "local_spark": {"errors"},
+    "local_spark": {"errors", "worker_daemon"},
     "options": set(),
     "embedding.compaction": {"embedding.cache"},
     "maintain": {"embedding.compaction", "state"},
