@@ -96,13 +96,19 @@ def check_texts(
 
     `then` is called when all is found, before anything is written.
     """
-    named = [table for table in graph.tables if table.name not in (frames or {})]
+    frames = frames or {}
+    named = [table for table in graph.tables if table.name not in frames]
     grants.check_readable(spark, [table.source for table in named], settings.state)
-    sources, histories = {}, MappingHistory.of_all(spark, state, [table.name for table in graph.tables])
+    with ThreadPoolExecutor(1) as beside:
+        # Either is seconds of a cold JVM, and most of it on one core.
+        kept = beside.submit(MappingHistory.of_all, spark, state, [table.name for table in graph.tables])
+        sources = {**frames, **{table.name: source.describe(spark, table.source) for table in named}}
+        histories = kept.result()
     for table in graph.tables:
-        frame = (frames or {}).get(table.name)
-        before = None if frame else histories[table.name].columns
-        sources[table.name] = check_source(spark, table, frame, before)
+        if table.name in frames:
+            _check_columns(spark, table, frames[table.name])
+        else:
+            check_source(spark, table, sources[table.name], histories[table.name].columns)
     if not choose.has_text(graph, settings.embedding):
         _check_writable(spark, settings, state)
         then()
@@ -129,24 +135,28 @@ def _check_writable(spark: SparkSession, settings: TextSettings, state: State) -
 
 
 def check_source(
-    spark: SparkSession, table: Table, frame: SourceVersion | None = None, before: Mapping[str, str] | None = None
+    spark: SparkSession, table: Table, found: SourceVersion | None = None, before: Mapping[str, str] | None = None
 ) -> SourceVersion:
     """
-    Look at a table (or at a `frame`) and its columns; raise `PreflightError` for what the mapping cannot use.
+    Look at a table and its columns; raise `PreflightError` for what the mapping cannot use.
 
-    `before` are its columns at the last load: what became of them since is told, or stops.
+    `found` is what was seen of it already. `before` are its columns at the last load: what became of them since is
+    told, or stops.
     """
-    found = frame or source.describe(spark, table.source)
-    restricted = None if frame else grants.restricted(spark, table.source)
-    if restricted:
+    found = found or source.describe(spark, table.source)
+    if restricted := grants.restricted(spark, table.source):
         log.warning("source.restricted", extra={"table": table.source, "by": restricted, "seen": SEEN})
     if before is not None:
         for told in drift.check(table, before, drift.columns_of(found.schema)):
             log.warning("source.drifted", extra={"table": table.name, "told": told})
+    _check_columns(spark, table, found)
+    return found
+
+
+def _check_columns(spark: SparkSession, table: Table, found: SourceVersion) -> None:
     empty = spark.createDataFrame([], found.schema)
     source.check_columns(table, empty)
     source_types.check_types(table, empty)
-    return found
 
 
 def text_dimension(graph: Graph) -> int:

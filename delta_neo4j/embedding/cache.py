@@ -106,7 +106,8 @@ def new_part() -> str:
 
 
 def _hex(column: str) -> F.Column:  # type: ignore[name-defined]
-    return F.lower(F.hex(column)).alias(column)
+    # `hex` writes capitals; `lower` would load the tables of every language's letters, a second of a cold JVM.
+    return F.translate(F.hex(column), "ABCDEF", "abcdef").alias(column)
 
 
 def _among(rows: DataFrame, texts: DataFrame, count: int) -> DataFrame:
