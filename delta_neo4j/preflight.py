@@ -96,19 +96,7 @@ def check_texts(
 
     `then` is called when all is found, before anything is written.
     """
-    frames = frames or {}
-    named = [table for table in graph.tables if table.name not in frames]
-    grants.check_readable(spark, [table.source for table in named], settings.state)
-    with ThreadPoolExecutor(1) as beside:
-        # Either is seconds of a cold JVM, and most of it on one core.
-        kept = beside.submit(MappingHistory.of_all, spark, state, [table.name for table in graph.tables])
-        sources = {**frames, **{table.name: source.describe(spark, table.source) for table in named}}
-        histories = kept.result()
-    for table in graph.tables:
-        if table.name in frames:
-            _check_columns(spark, table, frames[table.name])
-        else:
-            check_source(spark, table, sources[table.name], histories[table.name].columns)
+    sources, histories = _tables(spark, graph, settings, state, frames or {})
     if not choose.has_text(graph, settings.embedding):
         _check_writable(spark, settings, state)
         then()
@@ -126,6 +114,25 @@ def check_texts(
     then()
     model_id = known or models.mint(spark, state, embedder.model_name, probes[-1])
     return Ready(sources, embedder, reason, model_id, histories=histories)
+
+
+def _tables(
+    spark: SparkSession, graph: Graph, settings: TextSettings, state: State, frames: Mapping[str, SourceVersion]
+) -> tuple[dict[str, SourceVersion], dict[str, MappingHistory]]:
+    """Look at every table, against what earlier loads of it noted; both by table name."""
+    named = [table for table in graph.tables if table.name not in frames]
+    grants.check_readable(spark, [table.source for table in named], settings.state)
+    with ThreadPoolExecutor(1) as beside:
+        # Either is seconds of a cold JVM, and most of it on one core.
+        kept = beside.submit(MappingHistory.of_all, spark, state, [table.name for table in graph.tables])
+        sources = {**frames, **{table.name: source.describe(spark, table.source) for table in named}}
+        histories = kept.result()
+    for table in graph.tables:
+        if table.name in frames:
+            _check_columns(spark, table, frames[table.name])
+        else:
+            check_source(spark, table, sources[table.name], histories[table.name].columns)
+    return sources, histories
 
 
 def _check_writable(spark: SparkSession, settings: TextSettings, state: State) -> None:

@@ -162,6 +162,7 @@ ALLOWED = {
     "unreachable": {"transactions"},
     "cli_upkeep": {"clear", "config", "maintain", "options", "runs"},
     "reach": {"errors", "spark_errors", "writer"},
+    "worker_daemon": set(),
 }  # fmt: skip
 
 
