@@ -5,9 +5,9 @@ What a Neo4j engineer writes by hand, knowing all that is known: constraints and
 costs nothing to format; then the two relationships, each hub in one process only, so none waits for another.
 
 Its own clock starts with the rows in the memory of every process as Arrow, the connections open; making Python
-values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`,
-the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from the start of Python to its end, with the
-vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
+values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`, with
+`text_nodes` after it for a node a text, the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from the
+start of Python to its end, with the vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Hub:
 
 
 HUBS = (Hub("Component", "component_id", "HAS_REMOVAL"), Hub("Aircraft", "aircraft_id", "HAS_REMOVAL_EVENT"))
+REASON = Hub("RemovalReason", TEXT, "HAS_REASON")  # holds the vector where it is one a text
+WRITE_REASONS = f"UNWIND $rows AS row MERGE (t:RemovalReason {{{TEXT}: row.text}}) SET t.embedding = row.embedding"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,12 @@ class _Job:
     relationship_batch: int
     processes: int
     share: int
+    text_nodes: bool
+
+    @property
+    def hubs(self) -> tuple[Hub, ...]:
+        """The relationships to write, in their order."""
+        return (*HUBS, REASON) if self.text_nodes else HUBS
 
 
 class _Rows(list[dict[str, Any]]):
@@ -112,19 +120,26 @@ def run_ceiling(
     processes: int = 2,
     batch: int = 1_000,
     relationship_batch: int = 2_000,
+    text_nodes: bool = False,
 ) -> CeilingResult:
     """Load the rows of `benchmarks.rows` into an empty graph; `batch` sizes are rows a transaction.
 
-    Makes the schema first. A process that fails raises here what it raised there, as RuntimeError.
+    Makes the schema first. With `text_nodes` the vectors go on one node a distinct text, not on each removal. A
+    process that fails raises here what it raised there, as RuntimeError.
     """
+    jobs = [
+        _Job(target, removals, vectors, batch, relationship_batch, processes, share, text_nodes)
+        for share in range(processes)
+    ]
     with target.driver() as driver:
-        create_schema(driver, target.database)
-    jobs = [_Job(target, removals, vectors, batch, relationship_batch, processes, share) for share in range(processes)]
+        create_schema(driver, target.database, jobs[0].hubs)
+        if text_nodes:
+            _write_reasons(driver, target.database, vectors)
     workers = [_Worker(job) for job in jobs]
     try:
         rows = sum(worker.answer() for worker in workers)
         times = [time.perf_counter()]
-        for phase in ("nodes", *range(len(HUBS))):
+        for phase in ("nodes", *range(len(jobs[0].hubs))):
             for worker in workers:
                 worker.ask(phase)
             for worker in workers:
@@ -136,19 +151,25 @@ def run_ceiling(
     return CeilingResult(rows, times[1] - times[0], times[-1] - times[1])
 
 
-def create_schema(driver: Driver, database: str, *, dimension: int = 384) -> None:
-    """Create the three key constraints and the vector index, and wait until all are ONLINE."""
-    keys = [("RemovalEvent", KEY), *((hub.label, hub.column) for hub in HUBS)]
+def create_schema(driver: Driver, database: str, hubs: tuple[Hub, ...], *, dimension: int = 384) -> None:
+    """Create the key constraints and the vector index, and wait until all are ONLINE."""
+    keys = [("RemovalEvent", KEY), *((hub.label, hub.column) for hub in hubs)]
+    holder = REASON.label if REASON in hubs else "RemovalEvent"
     for label, key in keys:
         driver.execute_query(
             f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE", database_=database
         )
     driver.execute_query(
-        "CREATE VECTOR INDEX removal_embedding IF NOT EXISTS FOR (n:RemovalEvent) ON n.embedding OPTIONS "
+        f"CREATE VECTOR INDEX {holder}_embedding IF NOT EXISTS FOR (n:{holder}) ON n.embedding OPTIONS "
         f"{{indexConfig: {{`vector.dimensions`: {dimension}, `vector.similarity_function`: 'cosine'}}}}",
         database_=database,
     )
     driver.execute_query("CALL db.awaitIndexes(300)", database_=database)
+
+
+def _write_reasons(driver: Driver, database: str, vectors: Path) -> None:
+    rows = _Rows(pq.read_table(vectors).to_pylist())
+    driver.execute_query(WRITE_REASONS, rows=rows, database_=database)
 
 
 class _Worker:
@@ -193,7 +214,7 @@ def _serve(job: _Job, connection: Connection) -> None:
             connection.send(share.count)
             while True:
                 phase = connection.recv()
-                statement = WRITE_NODES if phase == "nodes" else HUBS[phase].statement
+                statement = WRITE_NODES if phase == "nodes" else job.hubs[phase].statement
                 for rows in share.nodes() if phase == "nodes" else share.relationships(phase):
                     session.execute_write(_write, statement, rows)
                 connection.send(share.count)
@@ -221,7 +242,8 @@ class _Share:
         first, last = (len(table) * number // job.processes for number in (job.share, job.share + 1))
         self._nodes = table.slice(first, last - first)
         self._vector_of = pc.index_in(self._nodes[TEXT], value_set=vectors["text"]).to_numpy()
-        self._ends = [_hub_share(table, hub, job) for hub in HUBS]
+        self._text_nodes = job.text_nodes
+        self._ends = [_hub_share(table, hub, job) for hub in job.hubs]
         self.count = last - first
 
     def nodes(self) -> Iterator[_Rows]:
@@ -230,7 +252,7 @@ class _Share:
             part = self._nodes.slice(start, self._batch)
             # Each vector of the batch becomes Python floats once, however many rows share it.
             distinct, places = np.unique(self._vector_of[start : start + self._batch], return_inverse=True)
-            lists = self._vectors[distinct].tolist()
+            lists = [None] * len(distinct) if self._text_nodes else self._vectors[distinct].tolist()
             heads = zip(*(_values(part[name]) for name in (KEY, *DATES)), places.tolist(), strict=True)
             properties = zip(*(_values(part[name]) for name in names), strict=True)
             yield _Rows(
@@ -268,7 +290,7 @@ def main() -> None:
     """Fill the graph of the environment and print the seconds of each part as JSON."""
     user, password = os.environ["NEO4J_USERNAME"], os.environ["NEO4J_PASSWORD"]
     target = Target(os.environ["NEO4J_URI"], user, password)
-    result = run_ceiling(target, *map(Path, sys.argv[1:]))
+    result = run_ceiling(target, *map(Path, sys.argv[1:3]), text_nodes="text_nodes" in sys.argv[3:])
     print(json.dumps({"node_seconds": result.node_seconds, "relationship_seconds": result.relationship_seconds}))
 
 

@@ -25,7 +25,7 @@ class Target:
 
     def driver(self) -> Driver:
         """Return an open driver; the caller closes it."""
-        return GraphDatabase.driver(self.uri, auth=(self.user, self.password))
+        return GraphDatabase.driver(self.uri, auth=(self.user, self.password), notifications_min_severity="OFF")
 
 
 def clear_graph(driver: Driver, database: str = "neo4j") -> None:

@@ -1,7 +1,8 @@
 """A vector on each row's node against one on each distinct text's: `python -m benchmarks.text_nodes --json`.
 
-The same removals by the product's job with the mapping `removals` and with `removals_by_reason`, each into an empty
-graph with its index online, one after the other in every round.
+The same removals by the product's job with the mapping `removals` and with `removals_by_reason`, and both graphs by the
+bare driver (`benchmarks.ceiling`), which tells how much there is to save; each into an empty graph with its index
+online, one after the other in every round.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import click
 
 from benchmarks.job import run_job, served_model
 from benchmarks.results import Round, versions, warm_rates, write_result
-from benchmarks.rows import prepare_rows
+from benchmarks.rows import BenchmarkRows, prepare_rows
 from benchmarks.target import Target, clear_graph
-from benchmarks.write import JARS, PASSWORD
+from benchmarks.write import JARS, PASSWORD, run_ceiling_process
 from delta_neo4j.cli import local_session
 from dev.neo4j_install import full_version
 from dev.neo4j_server import USER, Neo4jServer
@@ -46,12 +47,28 @@ def _load(target: Target, mapping: str, source: str) -> dict[str, float]:
     }
 
 
+def _bare(target: Target, rows: BenchmarkRows, *more: str) -> dict[str, float]:
+    with target.driver() as driver:
+        clear_graph(driver, target.database)
+    return run_ceiling_process(target, rows, *more)
+
+
+def _round(target: Target, rows: BenchmarkRows) -> Round:
+    jobs = {each: _load(target, mapping, rows.tables.removals) for each, mapping in MAPPINGS.items()}
+    return {**jobs, "bare_on_rows": _bare(target, rows), "bare_on_texts": _bare(target, rows, "text_nodes")}
+
+
 def _ratios(rounds: list[Round]) -> dict[str, float]:
-    def paired(figure: str) -> float:
-        found = [each["on_rows"][figure] / each["on_texts"][figure] for each in rounds]
+    def paired(figure: str, prefix: str = "") -> float:
+        found = [each[f"{prefix}on_rows"][figure] / each[f"{prefix}on_texts"][figure] for each in rounds]
         return round(statistics.median(found[1:] or found), 3)
 
-    return {"text_nodes": paired("stream_seconds"), "whole_job": paired("seconds"), "writing": paired("write_seconds")}
+    return {
+        "text_nodes": paired("stream_seconds"),
+        "whole_job": paired("seconds"),
+        "writing": paired("write_seconds"),
+        "bare": paired("first_to_last_seconds", "bare_"),
+    }
 
 
 @click.command()
@@ -72,10 +89,7 @@ def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None,
         server = Neo4jServer(**home, lib_root=JARS, heap="2g", pagecache="1g")
         with server, served_model(folder) as url:
             target = Target(server.uri, USER, PASSWORD, embedding_url=url)
-            measured = [
-                {each: _load(target, mapping, prepared.tables.removals) for each, mapping in MAPPINGS.items()}
-                for _ in range(rounds)
-            ]
+            measured = [_round(target, prepared) for _ in range(rounds)]
     result = write_result(
         "text_nodes",
         rounds=measured,
@@ -88,7 +102,8 @@ def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None,
         return
     for each, rate in result["rates"].items():
         print(f"{each}: {rate:,.0f} rows/s ({rows:,} rows, {distinct_texts:,} texts, Neo4j {version})")
-    print(f"with the vector on a node a text the stream is {result['ratios']['text_nodes']:.2f} times as fast")
+    ratios = result["ratios"]
+    print(f"a vector a text: {ratios['text_nodes']:.2f} times as fast; the bare driver {ratios['bare']:.2f}")
 
 
 if __name__ == "__main__":
