@@ -5,9 +5,10 @@ What a Neo4j engineer writes by hand, knowing all that is known: constraints and
 costs nothing to format; then the two relationships, each hub in one process only, so none waits for another.
 
 Its own clock starts with the rows in the memory of every process as Arrow, the connections open; making Python
-values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`, with
-`text_nodes` after it for a node a text, the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from the
-start of Python to its end, with the vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond the driver's, no sums and no versions.
+values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`,
+with `text_nodes` after it for a node a text; the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from
+the start of Python to its end, with the vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond
+the driver's, no sums and no versions.
 """
 
 from __future__ import annotations
