@@ -51,7 +51,7 @@ unit: install ## The fast tests, under 30 s
 	@$(BIN)/python -m pytest -q -n 2 tests/unit
 
 test: install ## Every test, on both Neo4j lines
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not deep" tests
+	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 
 test-lts: install $(LTS_INSTALLED) ## Unit and Spark tests and whole loads with the libraries of 15.4 and 16.4 LTS
 	@$(WITH_JAVA) $(LTS)/bin/python -m pytest --lane lts tests/unit $(LANE_TESTS)
