@@ -50,6 +50,7 @@ demo: up ## Load the sample tables, show the summary and a search
 unit: install ## The fast tests, under 30 s
 	@$(BIN)/python -m pytest -q -n 2 tests/unit
 
+# In the order of the files: reordered by their number of tests, a file of one long test runs alone at the end.
 test: install ## Every test, on both Neo4j lines
 	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
 

@@ -11,6 +11,7 @@ import json
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,36 +27,42 @@ from dev.neo4j_server import USER, Neo4jServer
 from dev.processes import free_port
 
 MAPPINGS = {"on_rows": "removals", "on_texts": "removals_by_reason"}
-ENTRIES = "MATCH (n:RemovalEvent|RemovalReason) WHERE n.embedding IS NOT NULL RETURN count(n) AS vectors"
+HELD = (
+    "MATCH (n:RemovalEvent|RemovalReason) WHERE n.embedding IS NOT NULL "
+    "RETURN count(n) AS vectors, COUNT { ()-->() } AS edges"
+)
 
 
 def _load(target: Target, mapping: str, source: str) -> dict[str, float]:
-    with target.driver() as driver:
-        clear_graph(driver, target.database)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-state-") as state:
         summary = run_job(target, source, state, "--mapping", mapping)
     seconds, stages = time.monotonic() - began, summary["seconds"]
-    with target.driver() as driver:
-        vectors = driver.execute_query(ENTRIES, database_=target.database).records[0]["vectors"]
     return {
         "seconds": round(seconds, 2),
         "rows_per_second": round(summary["totals"]["rows_read"] / stages["stream"], 1),
         "stream_seconds": stages["stream"],
         "write_seconds": stages["write"],
-        "vectors": vectors,
     }
 
 
-def _bare(target: Target, rows: BenchmarkRows, *more: str) -> dict[str, float]:
-    with target.driver() as driver:
-        clear_graph(driver, target.database)
-    return run_ceiling_process(target, rows, *more)
-
-
 def _round(target: Target, rows: BenchmarkRows) -> Round:
-    jobs = {each: _load(target, mapping, rows.tables.removals) for each, mapping in MAPPINGS.items()}
-    return {**jobs, "bare_on_rows": _bare(target, rows), "bare_on_texts": _bare(target, rows, "text_nodes")}
+    """Let each writer fill an empty graph; raise RuntimeError if one leaves vectors or relationships out."""
+    source = rows.tables.removals
+    writers = {each: partial(_load, target, mapping, source) for each, mapping in MAPPINGS.items()}
+    writers["bare_on_rows"] = partial(run_ceiling_process, target, rows)
+    writers["bare_on_texts"] = partial(run_ceiling_process, target, rows, "text_nodes")
+    measured = {}
+    for name, writer in writers.items():
+        with target.driver() as driver:
+            clear_graph(driver, target.database)
+            measured[name] = writer()
+            held = driver.execute_query(HELD, database_=target.database).records[0].values()
+        on_texts = name.endswith("on_texts")
+        wanted = [rows.distinct_texts, 3 * rows.count] if on_texts else [rows.count, 2 * rows.count]
+        if held != wanted:
+            raise RuntimeError(f"{name} left {held} vectors and relationships, {wanted} are wanted")
+    return measured
 
 
 def _ratios(rounds: list[Round]) -> dict[str, float]:

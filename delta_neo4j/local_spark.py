@@ -65,11 +65,13 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
 
 def _daemon(worker_python: str) -> dict[str, str]:
     """Give the setting for our daemon where workers can import it: this very Python, the package installed in it."""
+    if worker_python != sys.executable:
+        return {}
     try:
         distribution("delta-neo4j")
     except PackageNotFoundError:
         return {}
-    return {"spark.python.daemon.module": worker_daemon.__name__} if worker_python == sys.executable else {}
+    return {"spark.python.daemon.module": worker_daemon.__name__}
 
 
 @contextmanager

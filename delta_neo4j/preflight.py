@@ -128,7 +128,7 @@ def _tables(
         sources = {**frames, **{table.name: source.describe(spark, table.source) for table in named}}
         histories = kept.result()
     for table in graph.tables:
-        if table.name in frames:
+        if table.name in frames:  # no table of Unity Catalog, and no earlier columns
             _check_columns(spark, table, frames[table.name])
         else:
             check_source(spark, table, sources[table.name], histories[table.name].columns)

@@ -77,6 +77,7 @@ class Tokens:
         self._login = None if given else login
         self._value = login.token if isinstance(login, Workspace) and not given else given
         self._good_until = float("inf")
+        self._on_trial: str | None = None  # stands for a refused one, and nobody has been let in with it yet
         self._post = post
         self._clock = clock
         self._lock = Lock()
@@ -89,11 +90,22 @@ class Tokens:
             return self._value
 
     def another(self, refused: str | None) -> str | None:
-        """Give a token newer than the one that was refused, or None where there is none to be had."""
+        """
+        Give a token newer than the one that was refused, or None where there is none to be had.
+
+        Where one that stands for a refused one is refused too, the next would be: a grant is missing.
+        """
         with self._lock:
-            if self._value == refused and self._login:
+            if self._value == refused and self._login and refused != self._on_trial:
                 self._fetch()
+                self._on_trial = self._value
             return None if self._value == refused else self._value
+
+    def taken(self, token: str | None) -> None:
+        """Note that the endpoint lets in with this token: it may be renewed again when it has expired."""
+        with self._lock:
+            if token == self._on_trial:
+                self._on_trial = None
 
     def _fetch(self) -> None:
         if isinstance(self._login, ServicePrincipal):

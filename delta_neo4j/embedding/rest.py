@@ -204,6 +204,8 @@ class _Client:
         if answer.status_code in UNAUTHORISED and (token := self._tokens.another(token)):
             self._count(again=True)
             answer = self._post_texts(form, texts, token)
+        if answer.status_code not in UNAUTHORISED:
+            self._tokens.taken(token)
         _raise_for(answer, self._embedder)
         try:
             return vectors(decoded(answer.content), len(texts))

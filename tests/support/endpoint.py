@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             endpoint.most_at_once = max(endpoint.most_at_once, endpoint.under_way)
             fault = endpoint.faults.popleft() if endpoint.faults else None
         try:
-            time.sleep(endpoint.seconds)
+            time.sleep(endpoint.seconds)  # the service time: none, unless a test asks for one
             if not self._authorised():
                 self._send(403, {}, '{"error_code": "403", "message": "Invalid access token."}')
             elif form not in endpoint.forms:
@@ -183,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.drip:
             for position in range(len(sent)):
                 self.wfile.write(sent[position : position + 1])
-                time.sleep(fault.drip)
+                time.sleep(fault.drip)  # a slow server is what is played
         else:
             self.wfile.write(sent)
         if len(sent) < len(data) and not fault.honest:

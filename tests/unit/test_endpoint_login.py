@@ -13,7 +13,7 @@ from delta_neo4j import config
 from delta_neo4j.embedding import address, oauth, rest
 from delta_neo4j.embedding.base import Calls
 from delta_neo4j.embedding.oauth import ServicePrincipal, Tokens, Workspace
-from delta_neo4j.embedding.rest import CONCURRENCY, RestEmbedder
+from delta_neo4j.embedding.rest import RestEmbedder
 from delta_neo4j.errors import EndpointUnavailableError, SettingsError
 from delta_neo4j.settings import EmbeddingSettings
 from tests.support.endpoint import PRINCIPAL, serving
@@ -100,7 +100,26 @@ def test_refused_with_a_fresh_token_stops(endpoint):
     endpoint.answer = lambda _: (403, {}, "PERMISSION_DENIED")
     with pytest.raises(SettingsError, match=r"refused the token \(HTTP 403 PERMISSION_DENIED\).*CAN QUERY"):
         embed(endpoint, login=principal_of(endpoint))
-    assert endpoint.minted <= 1 + CONCURRENCY  # a thread asks for another token once
+    assert endpoint.minted == 2
+
+
+def test_a_token_is_renewed_each_time_that_it_expires_but_not_when_the_new_one_is_refused():
+    """What was taken once may be renewed; one that stands for a refused one must be taken first."""
+    minted = []
+
+    def post(url, **content):
+        minted.append(url)
+        answer = {"access_token": f"t{len(minted)}"}
+        return types.SimpleNamespace(status_code=200, ok=True, is_redirect=False, json=lambda: answer)
+
+    tokens = Tokens(None, ServicePrincipal("https://h", *PRINCIPAL), post)
+    assert tokens.current() == "t1"
+    assert tokens.another("t1") == "t2"
+    assert tokens.another("t1") == "t2"  # a slower thread's
+    tokens.taken("t2")
+    assert tokens.another("t2") == "t3"
+    assert tokens.another("t3") is None
+    assert len(minted) == 3
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])

@@ -221,6 +221,7 @@ def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
 
     def answer(batch):
         all_sent.wait(10)
+        # The others answer after the failure: what comes late is what is looked at.
         return (404, {}, "") if "text 0" in batch else time.sleep(0.2)
 
     endpoint.answer = answer
@@ -282,6 +283,7 @@ def test_an_endpoint_that_takes_no_form_is_said(endpoint):
 
 def test_leaving_early_cuts_off_what_is_under_way(endpoint):
     """Whoever stops listening waits neither for an answer nor for a pause, and no thread stays behind."""
+    # Longer than the test waits: an answer that does not come.
     endpoint.answer = lambda batch: None if "text 0" in batch else (time.sleep(30), None)[1]
     before = threading.active_count()
     answers = RestEmbedder(endpoint.url, "e").embed_texts(TEXTS, Calls())
@@ -290,7 +292,7 @@ def test_leaving_early_cuts_off_what_is_under_way(endpoint):
     answers.close()
     while [thread for thread in threading.enumerate() if thread.name.startswith("embed")]:
         assert time.monotonic() - began < 5
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks; nothing tells of a thread's end
     assert before <= threading.active_count()
 
 
@@ -303,4 +305,4 @@ def test_leaving_early_ends_a_pause(endpoint):
     answers.close()
     while [thread for thread in threading.enumerate() if thread.name.startswith("embed")]:
         assert time.monotonic() - began < 5
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks; nothing tells of a thread's end
