@@ -51,7 +51,7 @@ class Neo4jServer:
 
     `heap` and `pagecache` are sizes as the JVM and Neo4j write them (`1g`, `512m`). `java_home` chooses the
     Java (what NEO4J_JAVA_HOME says); without it a suitable one is looked for. The password of an existing
-    `home` is the one it was made with.
+    `home` is the one it was made with. `jvm` are further options of its Java.
     """
 
     home: Path
@@ -62,6 +62,7 @@ class Neo4jServer:
     heap: str = "1g"
     pagecache: str = "512m"
     java_home: str | None = None
+    jvm: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the folders absolute: the server runs in a folder of its own."""
@@ -178,6 +179,7 @@ class Neo4jServer:
             *("-Dfile.encoding=UTF-8", "-Dio.netty.tryReflectionSetAccessible=true"),
             *("-Dlog4j2.disable.jmx=true", "--enable-native-access=ALL-UNNAMED"),
             *flags,
+            *self.jvm,
             *("-cp", f"{jars}/*", main_class(jars, self.version)),
             *(self._home_argument, f"--config-dir={self.home / 'conf'}", "--console-mode"),
         ]

@@ -65,6 +65,7 @@ def start_server(line, home, lib_root):
         heap="1g",
         pagecache="256m",
         java_home=os.environ.get("NEO4J_JAVA_HOME") if line == "2026" else None,
+        jvm=("-XX:TieredStopAtLevel=1",),  # statements run a few times each: compiling them well does not pay off
     )
     server.install()
     server.start()
