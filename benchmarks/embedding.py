@@ -22,16 +22,14 @@ import aiohttp
 import click
 import numpy as np
 
-from benchmarks.job import ROOT, job_environment, served_model
+from benchmarks.job import job_environment
 from benchmarks.results import versions, write_result
+from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
-from benchmarks.write import JARS, PASSWORD
 from delta_neo4j.cli import local_session
 from delta_neo4j.embedding.rest import CONCURRENCY, TEXTS_PER_REQUEST
 from delta_neo4j.model.weights import minilm_folder, tokenizer
 from dev.neo4j_install import full_version
-from dev.neo4j_server import USER, Neo4jServer
-from dev.processes import free_port
 from dev.sample_data import write_sample
 
 ENCODE_TEXTS = 4_000  # about ten seconds of torch
@@ -189,13 +187,8 @@ def main(rows: int, neo4j_version: str | None, as_json: bool) -> None:
             texts = [row[0] for row in spark.read.format("delta").load(source).select("RMV_REA_TX").collect()]
         finally:
             spark.stop()
-        server = Neo4jServer(
-            home=folder / "neo4j", version=version, password=PASSWORD, bolt_port=free_port(), lib_root=JARS,
-            heap="2g", pagecache="1g",
-        )  # fmt: skip
         limit = matmul_limit(texts[:ENCODE_TEXTS])
-        with server, served_model(folder) as url:
-            target = Target(server.uri, USER, PASSWORD, embedding_url=url)
+        with own_services(folder, version) as target:
             measured = measure_round(target, source, few, texts, folder)
     rates = {name: round(measured[name]["rate"], 1) for name in ("encode", "async", "embed")}
     rates |= {"matmul_limit": round(limit, 1)}

@@ -1,4 +1,4 @@
-"""The product's job as a process, as a user starts it, and the served model it asks."""
+"""The product's job as a process, as a user starts it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delta_neo4j.model import registry
-from dev.local_model import ensure_registered, tracking_uri
-from dev.model_server import ModelServer
-from dev.processes import free_port
-from model_setup import MODEL_NAME
+from benchmarks.services import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmarks.target import Target
-
-ROOT = Path(__file__).parents[1]
-
-
-@contextmanager
-def served_model(folder: Path) -> Iterator[str]:
-    """Serve MiniLM on a free port and give its address."""
-    ensure_registered(ROOT)
-    model = f"models:/{MODEL_NAME}@{registry.ALIAS}"
-    with ModelServer(model=model, port=free_port(), home=folder / "model", tracking_uri=tracking_uri(ROOT)) as server:
-        yield server.url
 
 
 def run_job(target: Target, source: str, state: str, *flags: str) -> dict[str, Any]:

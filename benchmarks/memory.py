@@ -18,14 +18,12 @@ from typing import Any
 import click
 import psutil
 
-from benchmarks.job import ROOT, job_environment, served_model
+from benchmarks.job import job_environment
 from benchmarks.results import versions, write_result
+from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
-from benchmarks.write import JARS, PASSWORD
 from delta_neo4j.cli import local_session
 from dev.neo4j_install import full_version
-from dev.neo4j_server import USER, Neo4jServer
-from dev.processes import free_port
 from dev.sample_data import write_sample
 
 MEGABYTE = 1_000_000
@@ -96,17 +94,7 @@ def measure(folder: Path, version: str, rows: int) -> dict[str, dict[str, Any]]:
         }
     finally:
         spark.stop()
-    server = Neo4jServer(
-        home=folder / "neo4j",
-        version=version,
-        password=PASSWORD,
-        bolt_port=free_port(),
-        lib_root=JARS,
-        heap="2g",
-        pagecache="1g",
-    )
-    with server, served_model(folder) as url:
-        target = Target(server.uri, USER, PASSWORD, embedding_url=url)
+    with own_services(folder, version) as target:
         return {name: peaks_of_job(target, source, folder) for name, source in sources.items()}
 
 

@@ -22,20 +22,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.job import ROOT, job_environment, run_job, served_model
+from benchmarks.job import job_environment, run_job
 from benchmarks.results import Round, versions, warm_rates, write_result
 from benchmarks.rows import BenchmarkRows, prepare_rows
+from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
 from delta_neo4j.cli import local_session
 from dev.neo4j_install import full_version
-from dev.neo4j_server import USER, Neo4jServer
-from dev.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-PASSWORD = "only-for-this-run"  # noqa: S105 - a server of our own on the loopback
-JARS = Path(__file__).parents[1] / ".local" / "neo4j" / "lib"  # those of `make up`
 
 
 def run_ceiling_process(target: Target, rows: BenchmarkRows, *more: str) -> dict[str, float]:
@@ -100,17 +96,7 @@ def measure(folder: Path, version: str, *, rows: int, distinct_texts: int, round
         prepared = prepare_rows(spark, folder / "rows", rows=rows, distinct_texts=distinct_texts)
     finally:
         spark.stop()
-    server = Neo4jServer(
-        home=folder / "neo4j",
-        version=version,
-        password=PASSWORD,
-        bolt_port=free_port(),
-        lib_root=JARS,
-        heap="2g",
-        pagecache="1g",
-    )
-    with server, served_model(folder) as url:
-        target = Target(server.uri, USER, PASSWORD, embedding_url=url)
+    with own_services(folder, version) as target:
         return [run_round(target, prepared) for _ in range(rounds)]
 
 
