@@ -22,6 +22,7 @@ from benchmarks.job import job_environment
 from benchmarks.results import versions, write_result
 from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
+from delta_neo4j import worker_daemon
 from delta_neo4j.cli import local_session
 from dev.neo4j_install import full_version
 from dev.sample_data import write_sample
@@ -45,7 +46,7 @@ class _Peaks(threading.Thread):
             sums = {"driver": 0, "workers": 0}
             for process in self._family():
                 try:
-                    kind = "workers" if "pyspark.daemon" in process.cmdline() else "driver"
+                    kind = "workers" if worker_daemon.__name__ in process.cmdline() else "driver"
                     sums[kind] += process.memory_info().rss
                 except psutil.Error:
                     continue  # it ended between two looks
