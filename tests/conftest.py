@@ -23,7 +23,6 @@ for _name in list(os.environ):
 
 # Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).
 QUICK = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
