@@ -28,7 +28,7 @@ from dev.neo4j_install import full_version
 from dev.sample_data import write_sample
 
 MEGABYTE = 1_000_000
-HEAP = "-Xmx1g"  # below what the job takes when it may: a JVM collects nothing before it must
+HEAP = "-Xmx512m"  # far below what the job takes when it may: a JVM collects nothing before it must
 _SAMPLE_SECONDS = 0.2
 
 
