@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import requests
 
-from dev.processes import ServerProcess, StackError, port_taken
+from dev.local_server import LocalServer
+from dev.processes import StackError, port_taken
 
-_POLL_SECONDS = 0.2
 # A request of a thousand long texts takes minutes on two cores; MLflow would give up after 60 s.
 _REQUEST_SECONDS = 600
 # One worker uses all cores. With torch, on two cores that other programs used too, texts a second from 1, 2 and 4
@@ -25,8 +23,8 @@ _THREADS = min(os.cpu_count() or 1, 4)
 
 
 @dataclass(kw_only=True)
-class ModelServer:
-    """One MLflow model server; `start`, `wait_ready`, `stop`, or use it as a context manager.
+class ModelServer(LocalServer):
+    """One MLflow model server.
 
     `model` is a folder or an MLflow URI, which `tracking_uri` resolves. `home` keeps the log.
     """
@@ -38,25 +36,15 @@ class ModelServer:
     workers: int = _WORKERS
     threads: int = _THREADS
 
-    def __post_init__(self) -> None:
-        """Make the folder absolute: the server runs in it."""
-        self.home = self.home.absolute()
-        self._process = ServerProcess(self.home)
-
     @property
     def url(self) -> str:
         """The address that takes texts, what EMBEDDING_URL names."""
         return f"http://127.0.0.1:{self.port}/invocations"
 
     @property
-    def running(self) -> bool:
-        """Whether the server process is alive, started here or by an earlier command on the same `home`."""
-        return self._process.running
-
-    @property
-    def log(self) -> Path:
-        """What the server says on its console."""
-        return self._process.log
+    def title(self) -> str:
+        """The server with its address."""
+        return f"the model server at {self.url}"
 
     def check(self) -> None:
         """Raise StackError for what would stop a start: the port."""
@@ -82,43 +70,6 @@ class ModelServer:
             name="model server",
             port=self.port,
         )
-
-    def wait_ready(self, timeout: float = 180.0) -> None:
-        """Return once one text has its vector; raise StackError after `timeout` seconds or if it died."""
-        deadline = time.monotonic() + timeout
-        while not self._answers():
-            if not self.running:
-                raise StackError(
-                    f"the model server ended while starting, its last words in {self.log} are: "
-                    f"{self._process.last_words()}"
-                )
-            if time.monotonic() > deadline:
-                raise StackError(
-                    f"the model server at {self.url} gave no vector for {timeout:.0f} s: look at {self.log}"
-                )
-            time.sleep(_POLL_SECONDS)
-
-    def stop(self) -> None:
-        """Stop the server and wait until its processes have ended; does nothing when none runs."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End the server and its workers at once and wait until they are gone."""
-        self._process.kill()
-
-    def __enter__(self) -> Self:
-        """Start the server and wait until it embeds."""
-        try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the server."""
-        self.stop()
 
     def _environment(self) -> dict[str, str]:
         environment = {

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
 from dev.java import Java, find_java
+from dev.local_server import LocalServer
 from dev.neo4j_install import install, is_calendar, main_class
-from dev.processes import ServerProcess, StackError, port_taken
+from dev.processes import StackError, port_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 USER = "neo4j"
 _FACTORY_PASSWORD = "neo4j"  # noqa: S105 - what every new Neo4j begins with, replaced at once
-_POLL_SECONDS = 0.2
 _UNSAFE_MEMORY_WARNS_FROM = 24
 
 # Unknown keys stop the start, so what only the calendar releases know stands apart. The last two: Bolt waits
@@ -46,8 +45,8 @@ _OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
 @dataclass(kw_only=True)
-class Neo4jServer:
-    """One server with its data in `home`; `start`, `wait_ready`, `stop`, or use it as a context manager.
+class Neo4jServer(LocalServer):
+    """One server with its data in `home`.
 
     `heap` and `pagecache` are sizes as the JVM and Neo4j write them (`1g`, `512m`). `java_home` chooses the
     Java (what NEO4J_JAVA_HOME says); without it a suitable one is looked for. The password of an existing
@@ -66,9 +65,8 @@ class Neo4jServer:
 
     def __post_init__(self) -> None:
         """Make the folders absolute: the server runs in a folder of its own."""
-        self.home = self.home.absolute()
+        super().__post_init__()
         self.lib_root = self.lib_root.absolute()
-        self._process = ServerProcess(self.home)
 
     @property
     def uri(self) -> str:
@@ -76,14 +74,9 @@ class Neo4jServer:
         return f"bolt://127.0.0.1:{self.bolt_port}"
 
     @property
-    def running(self) -> bool:
-        """Whether the server process is alive, started here or by an earlier command on the same `home`."""
-        return self._process.running
-
-    @property
-    def log(self) -> Path:
-        """What the server says on its console."""
-        return self._process.log
+    def title(self) -> str:
+        """The server with its version and address."""
+        return f"Neo4j {self.version} at {self.uri}"
 
     def java(self) -> Java:
         """Return the Java for this version, or raise StackError: 5.26 wants 17 to 21, 2026 at least 21."""
@@ -123,44 +116,6 @@ class Neo4jServer:
             port=self.bolt_port,
         )
 
-    def wait_ready(self, timeout: float = 120.0) -> None:
-        """Return once a query is answered; raise StackError after `timeout` seconds or if the server died.
-
-        A new server gets its password here, over Bolt: on a command line everybody could read it.
-        """
-        deadline = time.monotonic() + timeout
-        while not self._answers():
-            if not self.running:
-                raise StackError(
-                    f"Neo4j {self.version} ended while starting, its last words in {self.log} are: "
-                    f"{self._process.last_words()}"
-                )
-            if time.monotonic() > deadline:
-                raise StackError(f"Neo4j at {self.uri} gave no answer for {timeout:.0f} s: look at {self.log}")
-            time.sleep(_POLL_SECONDS)
-
-    def stop(self) -> None:
-        """Shut the server down and wait until the process has ended; does nothing when none runs."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End the process at once, as a power cut would, and wait until it is gone."""
-        self._process.kill()
-
-    def __enter__(self) -> Self:
-        """Start the server and wait until it answers."""
-        try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the server."""
-        self.stop()
-
     @property
     def _home_argument(self) -> str:
         return f"--home-dir={self.home}"
@@ -185,7 +140,10 @@ class Neo4jServer:
         ]
 
     def _answers(self) -> bool:
-        """Ask for one row; put our password in place of the factory's when the server is new."""
+        """Ask for one row.
+
+        A new server gets its password here, over Bolt: on a command line everybody could read it.
+        """
         try:
             self._query(self.password, "RETURN 1", database="neo4j")
         except AuthError:
