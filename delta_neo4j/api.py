@@ -8,10 +8,12 @@ or not: `report.error` says why, `report.summary()` what became of each row.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from delta_neo4j import config
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.setting_names import SETTINGS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from delta_neo4j.settings import LoadSettings
 
     Settings = LoadSettings | dict[str, Any] | None
+
+_SWITCHES = ("reset_checkpoint", "keep_going")
+_NAMES = {*(setting.name for setting in SETTINGS), *_SWITCHES, "env_file", "secret_scope"}
 
 
 def load(
@@ -59,12 +64,30 @@ def delete(keys: Any, mapping: str | None = None, settings: Settings = None, *, 
 
 def _settings(given: Settings, mapping: str | None, **more: Any) -> LoadSettings:
     if given is None or isinstance(given, dict):
-        told = given or {}
-        switches = {name: bool(told[name]) for name in ("reset_checkpoint", "keep_going") if name in told}
+        told = _told(given or {})
+        switches = {name: told[name] for name in _SWITCHES if name in told}
         found = config.collect(told, env_file=told.get("env_file"), scope=told.get("secret_scope"))
         given = config.load_settings(found, **switches)
     changes = {**({"mapping": mapping} if mapping else {}), **more}
     return given.model_copy(update=changes) if changes else given
+
+
+def _told(given: dict[str, Any]) -> dict[str, Any]:
+    """Give settings by the names that flags have, with hyphens or underscores; refuse what would do nothing."""
+    told = {str(name).replace("-", "_"): value for name, value in given.items()}
+    strangers = sorted(set(told) - _NAMES)
+    if strangers:
+        near = difflib.get_close_matches(strangers[0], _NAMES, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; delta-neo4j status --settings lists them"
+        raise SettingsError(f"there is no setting {strangers[0]!r}{hint}")
+    for name in _SWITCHES:
+        if not isinstance(told.get(name, False), bool):
+            raise SettingsError(f"{name}: {told[name]!r} is neither True nor False")
+    if isinstance(told.get("source"), dict):
+        raise SettingsError(
+            "source: several sources by name are load's first argument, as in load({'removals': TABLE})"
+        )
+    return told
 
 
 def _session() -> Any:

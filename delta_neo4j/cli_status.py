@@ -27,17 +27,17 @@ def command(context: click.Context, /, *, only_settings: bool, limit: int, as_js
     if only_settings:
         _show_settings(found, as_json=as_json)
         return
-    settings = config.text_settings(found)
+    state = config.state_location(found)
     spark = context.obj["spark"]()
     from delta_neo4j.runs import told
     from delta_neo4j.state import State
 
     with told():
-        runs = status.last_runs(spark, State(settings.state), limit)
+        runs = status.last_runs(spark, State(state), limit)
     if as_json:
-        click.echo(json.dumps({"state": settings.state, "runs": runs}))
+        click.echo(json.dumps({"state": state, "runs": runs}))
         return
-    click.echo("\n".join(map(_run_line, runs)) or f"no run is noted in the state {settings.state}")
+    click.echo("\n".join(map(_run_line, runs)) or f"no run is noted in the state {state}")
 
 
 def _show_settings(found: Origins, *, as_json: bool) -> None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.pass_context
 def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) -> None:  # noqa: ARG001  # main reads --debug
     """Merge small files of the state tables and drop twins from the embedding cache; loads may go on meanwhile."""
-    settings = config.text_settings(collected(context, flags))
+    state = config.state_location(collected(context, flags))
     spark = context.obj["spark"]()
     from delta_neo4j import maintain
     from delta_neo4j.runs import told
 
     with told():
-        for line in maintain.maintain(spark, settings.state):
+        for line in maintain.maintain(spark, state):
             click.echo(line)
 
 

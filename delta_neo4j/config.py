@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+_SCOPE_RANK = 3  # behind flag, environment and env file
 
 
 def collect(
@@ -41,7 +42,8 @@ def collect(
     """
     environment = os.environ if environment is None else environment
     file_values = _read_env_file(env_file)
-    scope = scope or environment.get("SECRET_SCOPE") or file_values.get("SECRET_SCOPE")
+    told = (scope, environment.get("SECRET_SCOPE"), file_values.get("SECRET_SCOPE"))
+    scope = next((each.strip() for each in told if each and each.strip()), None)
     secrets = _ScopeReader(dbutils, scope) if scope else None
     found = Origins(scope=scope)
     for setting in SETTINGS:
@@ -69,8 +71,10 @@ def _first(  # noqa: PLR0917  # the origins, in their order
                 return Found(told, f"{origin} {variable}", setting.secret, rank)
     if secrets and setting.secret_key:
         value = secrets.get(setting.secret_key)
+        if value and not setting.secret:
+            value = value.strip()  # `echo HOST | databricks secrets put-secret` leaves a line feed behind it
         if value:
-            return Found(value, f"secret scope {secrets.scope}", setting.secret, 3)
+            return Found(value, f"secret scope {secrets.scope}", setting.secret, _SCOPE_RANK)
     if setting.name in defaults:
         return Found(defaults[setting.name], "job file", setting.secret)
     return None
@@ -85,7 +89,13 @@ def _read_env_file(name: str | None) -> dict[str, str]:
             raise SettingsError(f"the env file {name} is not there; copy .env.sample to it and fill it in")
         return {}
     # Parsed, never sourced: no command substitution, no interpolation of other variables.
-    return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value is not None}
+    try:
+        values = dotenv_values(path, interpolate=False)
+    except UnicodeDecodeError:
+        raise SettingsError(f"the env file {path} is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"the env file {path} cannot be read: {error.strerror}") from error
+    return {key: value for key, value in values.items() if value is not None}
 
 
 class _ScopeReader:
@@ -168,10 +178,12 @@ def neo4j_settings(found: Mapping[str, Found]) -> Neo4jSettings:
     values = {name: found[name].value for name in ("username", "password", "database") if name in found}
     if "uri" in found:
         values["uri"] = found["uri"].value
+    names = {name: _BY_NAME[name].variables[0] for name in ("uri", "username", "password", "database")}
     if "host" in found and ("uri" not in found or found["host"].rank < found["uri"].rank):
         protocol = found["protocol"].value if "protocol" in found else DEFAULT_PROTOCOL
         values["uri"] = f"{protocol}://{found['host'].value}"
-    names = {name: _BY_NAME[name].variables[0] for name in ("uri", "username", "password", "database")}
+        in_scope = found["host"].rank == _SCOPE_RANK
+        names["uri"] = f"host in {found['host'].origin}" if in_scope else _BY_NAME["host"].variables[0]
     return validated(Neo4jSettings, values, names, getattr(found, "scope", None) or "")
 
 
@@ -215,6 +227,11 @@ def stream_settings(found: Mapping[str, Found]) -> StreamSettings:
 def text_settings(found: Mapping[str, Found]) -> TextSettings:
     """Give what filling the cache is told: no word about Neo4j is needed."""
     return validated(TextSettings, _shared(found, _TEXT), {name: _BY_NAME[name].variables[0] for name in _TEXT})
+
+
+def state_location(found: Mapping[str, Found]) -> str:
+    """Give where the state tables are: all that looking at them needs."""
+    return str(found["state"].value if "state" in found else TextSettings.model_fields["state"].default)
 
 
 def _shared(found: Mapping[str, Found], names: tuple[str, ...]) -> dict[str, Any]:

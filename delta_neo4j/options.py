@@ -25,7 +25,7 @@ def options(*names: str) -> Callable[[Any], Any]:
         "mapping": click.option("--mapping", help="Mapping file, or the name of one that ships (removals)."),
         "source": click.option("--source", multiple=True, metavar="[NAME=]TABLE_OR_PATH", help="A Delta table."),
         "source_mode": click.option("--source-mode", type=click.Choice(["auto", "append"]), help="How it is read."),
-        "state": click.option("--state", help="Folder of the state tables (default .delta-neo4j)."),
+        "state": click.option("--state", help="State tables: a folder (.delta-neo4j) or catalog.schema."),
         "checkpoint": click.option("--checkpoint", help="Their folder (default STATE/checkpoints)."),
         "batch_size": click.option("--batch-size", type=int, help="Rows a micro-batch aims at; caps a transaction."),
         "bytes_per_row": click.option("--bytes-per-row", type=int, help="Compressed bytes a row takes in the source."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
 
@@ -11,6 +12,8 @@ from delta_neo4j.errors import PreflightError
 from delta_neo4j.transactions import one_line, open_driver
 
 if TYPE_CHECKING:
+    import neo4j
+
     from delta_neo4j.plan import Connection, Graph
 
 PATIENCE = 20.0  # seconds for one connection: who waits for preflight wants to know within thirty
@@ -22,7 +25,7 @@ def server_version(connection: Connection) -> str:
 
     An empty database name stands for the user's home database.
     """
-    with open_driver(connection, acquisition_seconds=PATIENCE) as driver:
+    with _driver(connection) as driver:
         try:
             with driver.session(database=connection.database or None) as session:
                 session.run("RETURN 1").consume()  # the address may answer and the database not
@@ -39,6 +42,16 @@ def server_version(connection: Connection) -> str:
             ) from error
         except (DriverError, Neo4jError, OSError, ValueError) as error:
             raise PreflightError(unreachable.reason(connection.uri, error)) from error
+
+
+def _driver(connection: Connection) -> neo4j.Driver:
+    try:
+        urlsplit(connection.uri).port  # noqa: B018  # the driver would find out only when it connects
+        return open_driver(connection, acquisition_seconds=PATIENCE)
+    except (DriverError, ValueError, TypeError, AttributeError) as error:  # as the address is wrong, so the error
+        raise PreflightError(
+            f"the driver takes no such address ({one_line(error)}); one looks like neo4j+s://HOST"
+        ) from error
 
 
 def check_writes(connection: Connection, graph: Graph) -> None:

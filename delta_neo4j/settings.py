@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from delta_neo4j.budget import Budget
 from delta_neo4j.errors import SettingsError
@@ -25,7 +35,24 @@ def _blank_is_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _fit_for_a_header(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value().strip()  # `echo TOKEN | …` leaves a line feed behind it
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("holds a line break or a character that no token has; write it anew")
+    return SecretStr(value)
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
+# What is sent in a header: HTTP's own refusal would print it.
+HeaderSecret = Annotated[SecretStr, AfterValidator(_fit_for_a_header)]
+Figure = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        parts.port  # noqa: B018  # read when asked for
+    except ValueError:
+        raise ValueError("the port of an address is a number from 0 to 65535") from None
 
 
 class _Values(BaseModel):
@@ -43,13 +70,17 @@ class Neo4jSettings(_Values):
     @field_validator("uri")
     @classmethod
     def _known_scheme(cls, uri: str) -> str:
+        if "@" in uri:  # wherever it stands: a slash in a password ends the host for a parser, not for a person
+            raise ValueError("a Neo4j address carries no user name and password; give them on their own")
         parts = urlsplit(uri)
         if parts.scheme not in NEO4J_SCHEMES or not parts.hostname or "://" in uri.removeprefix(f"{parts.scheme}://"):
             raise ValueError(
-                f"a Neo4j address looks like neo4j+s://HOST; the scheme is one of {', '.join(NEO4J_SCHEMES)}"
+                f"a Neo4j address looks like neo4j+s://HOST, a host alone has no scheme; "
+                f"the scheme is one of {', '.join(NEO4J_SCHEMES)}"
             )
-        if parts.username or parts.password:
-            raise ValueError("a Neo4j address carries no user name and password; give them on their own")
+        _check_port(parts)
+        if parts.query and parts.scheme.startswith("bolt"):
+            raise ValueError("a bolt address takes no `?`: routing belongs to the neo4j schemes")
         return uri
 
     def require_local(self, *, allow_remote: bool) -> None:
@@ -69,11 +100,11 @@ class EmbeddingSettings(_Values):
     embedder: Literal["auto", "ai_query", "rest", "in_process", "precomputed"] = "auto"
     endpoint: str = "minilm-embedder"
     url: OptionalText = None
-    token: SecretStr | None = None
+    token: HeaderSecret | None = None
     databricks_host: OptionalText = None
     client_id: OptionalText = None
-    client_secret: SecretStr | None = None
-    wait_seconds: float = Field(600.0, ge=0)
+    client_secret: HeaderSecret | None = None
+    wait_seconds: Figure = 600.0
     runtime: OptionalText = None  # Databricks' own name of its version, where it is one
 
     @field_validator("url")
@@ -84,7 +115,12 @@ class EmbeddingSettings(_Values):
             raise ValueError("an endpoint's address looks like https://HOST/serving-endpoints/NAME/invocations")
         if parts.username or parts.password:
             raise ValueError("an endpoint's address carries no user name and password; give EMBEDDING_TOKEN on its own")
+        _check_port(parts)
         return url
+
+    @field_serializer("url", when_used="json")
+    def _kept_url(self, url: str | None) -> str | None:
+        return url and url.partition("?")[0]  # a key may stand behind it
 
     @field_validator("databricks_host")
     @classmethod
@@ -116,9 +152,11 @@ class TextSettings(_Values):
     checkpoint: OptionalText = None
     write_partitions: int = Field(WRITE_PARTITIONS, ge=1, le=1_000)
     budget_texts: int | None = Field(None, ge=0)
-    budget_minutes: float | None = Field(None, ge=0)
-    budget_cost: float | None = Field(None, ge=0)
-    price_per_hour: float | None = Field(None, gt=0)  # of the endpoint while it embeds, in whatever currency
+    budget_minutes: Figure | None = None
+    budget_cost: Figure | None = None
+    price_per_hour: float | None = Field(
+        None, gt=0, allow_inf_nan=False
+    )  # of the endpoint while it embeds, in whatever currency
 
     @model_validator(mode="after")
     def _a_cost_has_a_price(self) -> TextSettings:
@@ -130,7 +168,8 @@ class TextSettings(_Values):
     def _a_schema_needs_a_checkpoint(self) -> TextSettings:
         if self.checkpoint is None and "/" not in self.state and not self.state.startswith("."):
             raise ValueError(
-                f"the state {self.state} is a schema, which holds no folder: give --checkpoint a Volume path"
+                f"the state {self.state} is a schema, which holds no folder: give --checkpoint a Volume path, "
+                f"or write ./{self.state} for a folder"
             )
         return self
 
@@ -167,4 +206,4 @@ class LoadSettings(StreamSettings):
     neo4j: Neo4jSettings
     reset_checkpoint: bool = False
     keep_going: bool = False  # at a table that fails: load the others, then fail
-    graph_retry_seconds: float = Field(300.0, ge=0)
+    graph_retry_seconds: Figure = 300.0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOT_SET = "not set"
 _DEFAULTS = {"protocol": DEFAULT_PROTOCOL, "checkpoint": "STATE/checkpoints", "source": "the mapping's"}
+_ADDRESSES = {"uri", "host", "url", "databricks_host"}
 _FIELDS = {"endpoint_wait": "wait_seconds"}  # a setting whose field has another name
 
 
@@ -30,7 +31,7 @@ def settings(found: Mapping[str, Found]) -> list[dict[str, Any]]:
         value, source = (hit.value, hit.origin) if hit else (_default(setting.name), "default")
         if value is None:
             source = NOT_SET
-        shown = "***" if setting.secret and value is not None else _shown(value)
+        shown = "***" if setting.secret and value is not None else _shown(value, address=setting.name in _ADDRESSES)
         rows.append({"setting": setting.name, "variable": setting.variables[0], "value": shown, "source": source})
     return rows
 
@@ -43,13 +44,14 @@ def _default(name: str) -> Any:
     return None if field is None or field.is_required() else field.default
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, *, address: bool) -> Any:
     if isinstance(value, tuple):
-        return [_shown(item) for item in value]
+        return [_shown(item, address=address) for item in value]
     if not isinstance(value, str):
         return value
-    # An address may have been given with a password in it, or a token behind its question mark.
-    return re.sub(r"(://\S*?)\?.*", r"\1?***", re.sub(r"://[^/\s]*@", "://***@", value))
+    # An address may have been given with a password in it, slashes and all, or a token behind its question mark.
+    user = r"^(\w[\w+.-]*://)?.*@" if address else r"(://)[^/\s]*@"
+    return re.sub(r"(://\S*?)\?.*", r"\1?***", re.sub(user, r"\1***@", value))
 
 
 def last_runs(spark: SparkSession, state: State, limit: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from delta_neo4j.embedding.oauth import Login, ServicePrincipal, workspace
 from delta_neo4j.embedding.rest import RestEmbedder
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from delta_neo4j.settings import EmbeddingSettings
@@ -38,10 +39,10 @@ def rest_embedder(settings: EmbeddingSettings) -> tuple[RestEmbedder, str]:
     login: Login | None = None
     if token is None and settings.client_id is not None:
         login = _principal(settings, url, host)
-    elif token is None and found and _host(found.host) == _host(url):  # shown to nobody but its own workspace
-        login = found
+    elif token is None and found and _host(found.host) == _host(url) and _is_private(url):
+        login = found  # shown to nobody but its own workspace
     embedder = RestEmbedder(url, settings.endpoint, token, settings.wait_seconds, login)
-    return embedder, f"REST endpoint {url}, {_as_whom(token, login)}"
+    return embedder, f"REST endpoint {embedder.address}, {_as_whom(token, login)}"
 
 
 def _url(host: str | None, endpoint: str) -> str:
@@ -54,10 +55,10 @@ def _url(host: str | None, endpoint: str) -> str:
 
 
 def _principal(settings: EmbeddingSettings, url: str, host: str | None) -> ServicePrincipal | None:
-    """Give the service principal; a server without TLS, such as a local one, is shown none unless it is the host."""
+    """Give the service principal; a server without TLS is shown none, but for a local one that is the host."""
     if settings.client_secret is None:
         raise SettingsError("DATABRICKS_CLIENT_ID is set, but DATABRICKS_CLIENT_SECRET is not")
-    if urlsplit(url).scheme != "https" and (host is None or _host(host) != _host(url)):
+    if urlsplit(url).scheme != "https" and (host is None or _host(host) != _host(url) or not _is_private(url)):
         return None
     parts = urlsplit(url)
     return ServicePrincipal(
@@ -77,6 +78,11 @@ def _as_whom(token: str | None, login: Login | None) -> str:
 
 def _in_a_workspace(url: str) -> bool:
     return "/serving-endpoints/" in urlsplit(url).path
+
+
+def _is_private(url: str) -> bool:
+    """Tell whether nobody on the way can read what is sent."""
+    return urlsplit(url).scheme == "https" or _host(url) in LOOPBACK
 
 
 def _host(address: str) -> str | None:

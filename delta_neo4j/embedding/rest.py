@@ -53,7 +53,7 @@ class RestEmbedder:
     the probe's: the form travels with the step, and a text refused later is the text's fault, not the form's.
     """
 
-    url: str
+    url: str = field(repr=False)
     name: str
     token: str | None = field(default=None, repr=False)
     wait_seconds: float = 600.0
@@ -68,6 +68,11 @@ class RestEmbedder:
     def model_name(self) -> str:
         """The endpoint's name."""
         return self.name
+
+    @property
+    def address(self) -> str:
+        """The URL as it may be shown: behind the question mark may be a token."""
+        return self.url.partition("?")[0]
 
     def embed(self, spark: SparkSession, texts: Iterable[str], calls: Calls) -> Iterator[Embedded]:  # noqa: ARG002
         """Give each text back once, as the answers come."""
@@ -140,7 +145,7 @@ class _Client:
         except (BusyError, FlakyError) as error:
             self._fail(
                 EndpointUnavailableError(
-                    f"embedding endpoint {self._embedder.url} did not answer: {error}; "
+                    f"embedding endpoint {self._embedder.address} did not answer: {error}; "
                     "see that it is running and run again, nothing embedded so far is lost"
                 )
             )
@@ -232,6 +237,12 @@ class _Client:
             raise BusyError(f"it took too long ({cause(error)})") from error
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise FlakyError(cause(error)) from error
+        except ValueError:
+            # HTTP's library refuses a header, and prints it: a token with a line break, say.
+            raise SettingsError(
+                f"endpoint {self._embedder.name}: what is to be sent is no HTTP; look for line breaks and odd "
+                "characters in the token and the address"
+            ) from None
 
     def _count(self, *, again: bool = False) -> None:
         with self._lock:
@@ -260,12 +271,12 @@ def _raise_for(answer: requests.Response, embedder: RestEmbedder) -> None:
             "call it by its workspace URL (EMBEDDING_URL=https://WORKSPACE/serving-endpoints/NAME/invocations)"
         )
     if answer.status_code in UNAUTHORISED:
-        remedy = (
-            "grant the service principal of DATABRICKS_CLIENT_ID the permission CAN QUERY on it"
-            if isinstance(embedder.login, ServicePrincipal)
-            else "set EMBEDDING_TOKEN to one with CAN QUERY, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"
-        )
+        remedy = "set EMBEDDING_TOKEN to one with CAN QUERY, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"
+        if isinstance(embedder.login, ServicePrincipal):
+            remedy = "grant the service principal of DATABRICKS_CLIENT_ID the permission CAN QUERY on it"
+        elif embedder.token is None and embedder.login is None and embedder.url.startswith("http:"):
+            remedy += "; a plain http address is shown EMBEDDING_TOKEN alone"
         raise SettingsError(
             f"endpoint {embedder.name} refused the token (HTTP {answer.status_code} {words(answer)}); {remedy}"
         )
-    raise_for(answer, embedder.url, "check EMBEDDING_URL or --endpoint")
+    raise_for(answer, embedder.address, "check EMBEDDING_URL or --endpoint")

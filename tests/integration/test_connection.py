@@ -91,3 +91,10 @@ def test_a_connection_that_fails_says_why(lts_graph):
         Neo4jConnection(uri=lts_graph.uri, user="neo4j", pwd="wrong-password")
     with pytest.raises(RuntimeError, match=r"Driver not initialized: .*does not answer"):
         Neo4jConnection(uri="bolt://127.0.0.1:1", user="neo4j", pwd="x")
+
+
+@pytest.mark.parametrize("uri", ["bolt://127.0.0.1:abc", "host", "bolt://127.0.0.1:1?policy=x", "", None])
+def test_an_address_that_is_none_is_said_in_the_same_words(uri):
+    """What the driver would raise for it differs; a notebook waits for one error."""
+    with pytest.raises(RuntimeError, match=r"Driver not initialized: .*looks like neo4j\+s://HOST"):
+        Neo4jConnection(uri=uri, user="neo4j", pwd="x")

@@ -81,6 +81,12 @@ def test_the_address_comes_whole_or_in_parts(environment, uri):
         ({"NEO4J_PASSWORD": ""}, "NEO4J_PASSWORD is not set"),
         ({"NEO4J_URI": "http://h"}, "neo4j+s://HOST"),
         ({"NEO4J_URI": "bolt://user:secret-in-uri@h"}, "no user name and password"),
+        ({"NEO4J_URI": "neo4j+s://user:pa/ss-secret-in-uri@h"}, "no user name and password"),
+        ({"NEO4J_URI": "", "NEO4J_HOST": "user:secret-in-uri@h"}, "NEO4J_HOST: a Neo4j address carries no"),
+        ({"NEO4J_URI": "", "NEO4J_HOST": "neo4j+s://h"}, "NEO4J_HOST: a Neo4j address looks like"),
+        ({"NEO4J_URI": "bolt://h:port"}, "the port of an address is a number"),
+        ({"NEO4J_URI": "bolt://h:99999"}, "the port of an address is a number"),
+        ({"NEO4J_URI": "bolt://h?policy=x"}, "takes no `?`"),
         ({"NEO4J_URI": ""}, "NEO4J_URI is not set"),
     ],
 )
@@ -92,10 +98,60 @@ def test_a_wrong_setting_is_named_as_the_user_knows_it(change, words):
     assert "secret-in-uri" not in str(caught.value)
 
 
-def test_a_number_that_is_none_is_refused():
-    """A count that is not one names its variable."""
-    with pytest.raises(SettingsError, match="BATCH_SIZE"):
-        config.load_settings(_collect(environment={**NEO4J, "BATCH_SIZE": "many"}))
+@pytest.mark.parametrize(
+    ("name", "value"), [("BATCH_SIZE", "many"), ("ENDPOINT_WAIT_S", "inf"), ("BUDGET_COST", "nan")]
+)
+def test_a_number_that_is_none_is_refused(name, value):
+    """A figure that is not one names its variable."""
+    with pytest.raises(SettingsError, match=name):
+        config.load_settings(_collect(environment={**NEO4J, name: value}))
+
+
+def test_a_token_is_what_a_header_can_hold():
+    """The line feed that `echo` leaves behind goes; one inside is refused, and not shown."""
+    settings = config.embedding_settings(_collect(environment={"EMBEDDING_TOKEN": "dapi-secret\n"}))
+    assert settings.token.get_secret_value() == "dapi-secret"
+    with pytest.raises(SettingsError, match="EMBEDDING_TOKEN: holds a line break") as refused:
+        config.embedding_settings(_collect(environment={"EMBEDDING_TOKEN": "dapi\nsecret"}))
+    assert "secret" not in str(refused.value)
+
+
+def test_what_is_kept_of_settings_has_no_query():
+    """What stands behind an address's question mark may be a key."""
+    found = _collect(environment={**NEO4J, "EMBEDDING_URL": "http://h/invocations?code=s3cr3t"})
+    settings = config.load_settings(found)
+    assert settings.embedding.url == "http://h/invocations?code=s3cr3t"
+    assert "s3cr3t" not in settings.model_dump_json()
+
+
+def test_the_blanks_around_what_a_scope_holds_are_slips():
+    """A line feed behind the host or the protocol, and a scope's name that is blank."""
+    scope = {"host": "h\n", "protocol": "bolt\n", "username": "u", "password": "p"}
+    assert config.neo4j_settings(_collect(dbutils=Utilities(s=scope), scope=" s ")).uri == "bolt://h"
+    assert _collect(environment={"SECRET_SCOPE": "  "}).scope is None
+
+
+def test_a_wrong_host_in_a_scope_is_named_as_such():
+    """A whole address where the host alone belongs names the scope, and no variable."""
+    scope = {"host": "neo4j+s://h", "username": "u", "password": "p"}
+    with pytest.raises(SettingsError, match=r"host in secret scope s: a Neo4j address .* a host alone has no scheme"):
+        config.neo4j_settings(_collect(dbutils=Utilities(s=scope), scope="s"))
+
+
+def test_a_schema_as_state_needs_a_checkpoint_only_where_one_is_used():
+    """Looking at the state's tables is told nothing more; a load says how a folder is written."""
+    found = _collect(environment={**NEO4J, "STATE_LOCATION": "state"})
+    assert config.state_location(found) == "state"
+    assert config.state_location(_collect()) == ".delta-neo4j"
+    with pytest.raises(SettingsError, match=r"give --checkpoint a Volume path, or write \./state for a folder"):
+        config.load_settings(found)
+
+
+def test_an_env_file_that_is_not_utf8_is_one_line(tmp_path):
+    """Its name and what to do, and none of its bytes."""
+    (tmp_path / "latin.env").write_bytes("NEO4J_PASSWORD=Grüße".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"latin.env is not UTF-8 text; save it as UTF-8"):
+        config.collect(environment={}, env_file=str(tmp_path / "latin.env"))
 
 
 REFUSALS = [

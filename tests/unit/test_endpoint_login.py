@@ -212,10 +212,15 @@ def test_the_workspaces_token_is_lent_again_when_it_has_expired(endpoint, sdk):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:5001/invocations", "https://elsewhere.example/serving-endpoints/mini/invocations"]
+    "url",
+    [
+        "http://127.0.0.1:5001/invocations",
+        "https://elsewhere.example/serving-endpoints/mini/invocations",
+        "http://ws.example/serving-endpoints/mini/invocations",
+    ],
 )
 def test_the_workspaces_token_is_shown_to_nobody_else(sdk, url):
-    """Another host gets no token that was not meant for it."""
+    """Another host gets no token that was not meant for it, and none goes where anybody can read it."""
     assert chosen(url=url).login is None
 
 
@@ -226,6 +231,7 @@ def test_the_workspaces_token_is_shown_to_nobody_else(sdk, url):
         ({"url": "https://h/serving-endpoints/e/invocations"}, ServicePrincipal("https://h", "i", "s")),
         ({"databricks_host": "https://w/"}, ServicePrincipal("https://w", "i", "s")),
         ({"url": "http://127.0.0.1:5001/invocations", "databricks_host": "https://w"}, None),
+        ({"url": "http://w/invocations", "databricks_host": "https://w"}, None),
         ({"url": "https://h/x", "token": "t"}, None),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from delta_neo4j import config
+from delta_neo4j.cli import main
 from delta_neo4j.errors import BalanceError, FarSideError, LoaderError, recovered, travelling
 
 
@@ -33,3 +35,18 @@ def test_every_kind_has_a_documented_exit_code():
             yield from kinds(below)
 
     assert {kind.exit_code for kind in kinds(LoaderError)} <= {1, 2, 3, 4, 5, 6, 7, 8}
+
+
+def test_what_nobody_foresaw_is_one_line_too(monkeypatch, capsys):
+    """Exit code 1, the error's kind and words, and the way to its trace."""
+
+    def failing(*_, **__):
+        raise ZeroDivisionError("so it goes")
+
+    monkeypatch.setattr(config, "collect", failing)
+    with pytest.raises(SystemExit) as ended:
+        main(["search", "oil"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "delta-neo4j: unexpected: ZeroDivisionError: so it goes; --debug shows the trace\n"
+    )

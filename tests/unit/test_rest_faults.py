@@ -217,6 +217,24 @@ def test_what_does_not_pass_stops_after_all_that_was_answered_is_given(endpoint,
     assert Counter(given) == Counter(endpoint.texts)
 
 
+def test_what_http_cannot_send_is_refused_and_not_shown(endpoint):
+    """A token with a line break in it, as a login may lend one."""
+    embedder = RestEmbedder(endpoint.url, "e", token="dapi\nsecret")
+    given, raised = until_it_stops(embedder.embed_texts(TEXTS, Calls()))
+    assert (given, type(raised)) == ([], SettingsError)
+    assert "secret" not in str(raised)
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_address_is_told_without_its_query(endpoint, status):
+    """A key may stand there."""
+    endpoint.answer = lambda _: (status, {}, "")
+    embedder = RestEmbedder(f"{endpoint.url}?code=secret", "e", wait_seconds=1)
+    _, raised = until_it_stops(embedder.embed_texts(TEXTS, Calls()))
+    assert endpoint.url in str(raised)
+    assert "secret" not in f"{raised} {embedder!r}"
+
+
 def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
     """One request fails for good while others are still being answered: all that got an answer is yielded."""
     all_sent = threading.Barrier(rest.CONCURRENCY)

@@ -70,6 +70,8 @@ def test_the_settings_are_shown_with_their_sources_and_no_secret(task, tmp_path)
     shown = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert shown["state"].endswith("flag")
     assert shown["batch_size"].split()[2:] == ["7", "environment", "BATCH_SIZE"]
+    hosts = {"NEO4J_HOST": "neo4j:pa/ss@h", "NEO4J_URI": "neo4j+s://neo4j:pa/ss@h"}
+    assert "pa/ss" not in task(**hosts).stdout
     assert shown["url"].split()[2:] == ["http://***@h/invocations?***", "env", "file", "EMBEDDING_URL"]
     assert shown["token"].split()[2] == "***"
     assert shown["password"].split()[2:] == ["***", "secret", "scope", "airline-neo4j-secrets"]

@@ -1,0 +1,34 @@
+"""What a notebook may say as settings: names that exist, switches that are switches."""
+
+from __future__ import annotations
+
+import pytest
+
+from delta_neo4j import api
+from delta_neo4j.errors import SettingsError
+
+NEO4J = {"uri": "bolt://h", "username": "u", "password": "p", "env_file": ""}
+
+
+def test_names_are_those_of_flags_with_hyphens_or_underscores():
+    """Both ways of writing reach the run."""
+    told = {**NEO4J, "budget-texts": 100, "batch_size": 7, "reset-checkpoint": True}
+    settings = api._settings(told, "aircraft")
+    assert (settings.budget_texts, settings.batch_size, settings.reset_checkpoint) == (100, 7, True)
+    assert settings.mapping == "aircraft"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"budget_text": 100}, "no setting 'budget_text'; did you mean 'budget_texts'?"),
+        ({"xyz": 1}, "no setting 'xyz'; delta-neo4j status --settings lists them"),
+        ({"reset_checkpoint": "no"}, "reset_checkpoint: 'no' is neither True nor False"),
+        ({"source": {"removals": "a.b.c"}}, "load's first argument"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(told, words):
+    """A misspelt budget spends without limit: it is named instead."""
+    with pytest.raises(SettingsError) as refused:
+        api._settings({**NEO4J, **told}, None)
+    assert words in str(refused.value)
