@@ -21,7 +21,7 @@ _UNSTABLE = frozenset(
         "current_timestamp", "current_date", "current_time", "localtimestamp", "now", "curdate", "getdate",
         "current_timezone", "current_user", "session_user", "user", "current_catalog", "current_database",
         "current_schema", "current_metastore", "current_recipient", "version", "secret", "try_secret", "is_member",
-        "is_account_group_member", "reflect", "try_reflect", "java_method", "http_request", "read_files",
+        "is_account_group_member", "aes_encrypt", "reflect", "try_reflect", "java_method", "http_request", "read_files",
     }
 )  # fmt: skip
 # These are functions even without parentheses, unless the source has a column of that name.
@@ -41,6 +41,15 @@ _MOMENT_TEXT = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz", "timestamp_ltz"})
 _TO_MOMENTS = _MOMENTS | {"cast", "try_cast", "to_date", "to_timestamp", "to_timestamp_ntz", "to_timestamp_ltz",
                           "try_to_date", "try_to_timestamp"}  # fmt: skip
+
+# Besides those, functions of which Spark casts a text to a moment by itself.
+_OF_MOMENTS = _TO_MOMENTS | {
+    "add_months", "date_add", "date_diff", "date_format", "date_part", "date_sub", "date_trunc", "dateadd", "datediff",
+    "datepart", "day", "dayname", "dayofmonth", "dayofweek", "dayofyear", "extract", "from_utc_timestamp", "hour",
+    "last_day", "minute", "month", "monthname", "months_between", "next_day", "quarter", "second", "timestampadd",
+    "timestampdiff", "to_unix_timestamp", "to_utc_timestamp", "trunc", "unix_date", "unix_micros", "unix_millis",
+    "unix_seconds", "unix_timestamp", "weekday", "weekofyear", "window_time", "year",
+}  # fmt: skip
 
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|--[^\r\n]*|/\*.*?\*/)"""
@@ -63,7 +72,7 @@ def stable(expression: str) -> str:
         if token == ("other", ";"):
             raise MappingError(f"expression {expression!r} holds a semicolon; one expression is what is wanted")
         if token.kind == "text":
-            _check_text(expression, token.text, before, after)
+            _check_text(expression, token.text, tokens[:at], after)
         if _texts(after)[:1] == ["("] and token.kind in {"word", "quoted", "text"}:
             _check_call(expression, token.text.strip("'\""), _texts(after))
         if token.kind == "word" and _texts(before)[-1:] != ["."]:  # a field of a struct may be called anything
@@ -111,11 +120,20 @@ def _texts(tokens: list[_Token]) -> list[str]:
 def _check_text(expression: str, text: str, before: list[_Token], after: list[_Token]) -> None:
     if not _MOMENT_TEXT.match(text.lstrip("rR").strip("'\"")):
         return
-    leading = _texts(before)
-    literal = leading[-1:] and leading[-1] in _MOMENTS
-    cast = len(leading) > 1 and leading[1] == "(" and leading[0] in _TO_MOMENTS
-    if literal or cast or _texts(after) == [":", ":"]:
+    literal = before and before[-1].text in _MOMENTS
+    if literal or _calls_around(before) & _OF_MOMENTS or _texts(after) == [":", ":"]:
         raise MappingError(f"expression {expression!r} makes a moment of {text}, which is another one at every reading")
+
+
+def _calls_around(before: list[_Token]) -> set[str]:
+    """Name the functions of which what follows is an argument, or part of one."""
+    opened: list[str] = []
+    for at, token in enumerate(before):
+        if token == ("other", "("):
+            opened.append(before[at - 1].text if at and before[at - 1].kind in {"word", "quoted"} else "")
+        elif token == ("other", ")") and opened:
+            opened.pop()
+    return set(opened)
 
 
 def _check_call(expression: str, name: str, after: list[str]) -> None:

@@ -15,7 +15,7 @@ HIDDEN_PREFIX = "_dn_"
 
 _SCHEMA_NAME = re.compile(r"[^\W\d]\w*")
 # Cypher resolves \uXXXX escapes before it looks at back-ticks, so a backslash is as dangerous as one.
-_PROPERTY_NAME = re.compile(r"[^\x00-\x1f\x7f`\\\u2028\u2029]+")
+_PROPERTY_NAME = re.compile(r"[^\x00-\x1f\x7f`\\\u2028\u2029\ud800-\udfff]+")
 
 
 def schema_name(name: str) -> str:

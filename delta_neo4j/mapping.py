@@ -96,11 +96,13 @@ def _with_sources(graph: plan.Graph, sources: dict[str, str]) -> plan.Graph:
 def text_of(name: str) -> tuple[str, str]:
     """Give the text of the mapping called `name`, and what to call it in messages."""
     path = Path(name)
-    if path.is_file():
-        try:
+    try:
+        if path.is_file():
             return path.read_text(encoding="utf-8"), str(path)
-        except UnicodeDecodeError as error:
-            raise MappingError(f"mapping {path} is not UTF-8 text") from error
+    except UnicodeDecodeError as error:
+        raise MappingError(f"mapping {path} is not UTF-8 text") from error
+    except OSError as error:  # a name too long for a file, a file that may not be read
+        raise MappingError(f"mapping {name[:200]!r} cannot be read: {error.strerror}") from error
     package = resources.files("delta_neo4j")
     # Inside the package in a wheel, beside it in a checkout or a workspace folder.
     for shipped in (package / "mappings" / f"{name}.yml", package / ".." / "mappings" / f"{name}.yml"):

@@ -97,6 +97,8 @@ def init_command(context: click.Context, /, table: str, *, label: str, output: P
     """Draft a mapping from the columns and first rows of a Delta table, with comments on what was guessed."""
     if output and output.exists():
         raise SettingsError(f"{output} is there already; name another file with --output")
+    if output and not output.parent.is_dir():
+        raise SettingsError(f"there is no folder {output.parent}; make it, or name another file with --output")
     spark = _session(context)
     from delta_neo4j.drafting.draft import draft
     from delta_neo4j.runs import told

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from delta_neo4j import plan
+from delta_neo4j.cypher.schema import constraint_name
 from delta_neo4j.mapping_embedding import EmbeddingModel  # noqa: TC001  # pydantic looks it up while it runs
 from delta_neo4j.mapping_names import ColumnName, Expression, PropertyName, SchemaName, Strict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from delta_neo4j.mapping_embedding import IndexModel
 
 KEY_TYPES = ("string", "integer", "boolean", "date", "datetime", "local_datetime")
 
@@ -202,10 +208,65 @@ class MappingModel(Strict):
     @model_validator(mode="after")
     def _an_index_has_one_place(self) -> MappingModel:
         places: dict[str, tuple[str, str]] = {}
+        indexes: dict[tuple[str, str], IndexModel] = {}
         for table in self.tables:
             if table.embedding:
                 holder = table.embedding.text_nodes or table.embedding.chunks
                 place = (holder.label if holder else table.labels[0], table.embedding.property)
-                if places.setdefault(table.embedding.index.name, place) != place:
-                    raise ValueError(f"two vector indexes have the name {table.embedding.index.name}")
+                index = table.embedding.index
+                if places.setdefault(index.name, place) != place:
+                    raise ValueError(f"two vector indexes have the name {index.name}")
+                if indexes.setdefault(place, index) != index:
+                    raise ValueError(f"the vector index on {'.'.join(place)} is described in two ways")
         return self
+
+    @model_validator(mode="after")
+    def _a_key_is_one_key(self) -> MappingModel:
+        types: dict[tuple[str, str], str] = {}
+        named: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for label, key in self._node_keys():
+            for part in key:
+                held = types.setdefault((label, part.property), part.type)
+                if held != part.type:
+                    raise ValueError(
+                        f"the key {label}.{part.property} is of type {held} and elsewhere of type {part.type}: the one "
+                        "would never find the other's nodes"
+                    )
+            ours = (label, tuple(part.property for part in key))
+            name = constraint_name(*ours)
+            if named.setdefault(name, ours) != ours:
+                raise ValueError(
+                    f"the keys {_shown(named[name])} and {_shown(ours)} would both have the constraint {name}; "
+                    "rename a label or a property"
+                )
+        return self
+
+    def _node_keys(self) -> Iterator[tuple[str, list[PropertyModel]]]:
+        for table in self.tables:
+            ends = [related.end for related in table.relationships]
+            ends += [table.relationship.start, table.relationship.end] if table.relationship else []
+            if table.key:
+                yield table.labels[0], table.key
+            yield from ((end.label, end.key) for end in ends)
+
+    @model_validator(mode="after")
+    def _an_edge_comes_from_one_place(self) -> MappingModel:
+        lists = {
+            (edge.type, edge.start.label, edge.end.label): table.name
+            for table in self.tables
+            if (edge := table.relationship)
+        }
+        for table in self.tables:
+            for related in table.relationships:
+                ends = (table.labels[0], related.end.label)
+                listed = lists.get((related.type, *(ends if related.direction == "out" else ends[::-1])))
+                if listed:
+                    raise ValueError(
+                        f"relationship {related.type} comes from the rows of {table.name} and from the edge list "
+                        f"{listed}: each would take the other's away; keep one"
+                    )
+        return self
+
+
+def _shown(key: tuple[str, tuple[str, ...]]) -> str:
+    return f"{key[0]}({', '.join(key[1])})"

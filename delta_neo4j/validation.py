@@ -9,19 +9,30 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql.types import DoubleType, FloatType, StringType
+from pyspark.sql.types import (
+    ArrayType,
+    DateType,
+    DoubleType,
+    FloatType,
+    MapType,
+    NullType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from delta_neo4j.plan import TEXT_HASH, Input
 from delta_neo4j.source import raw_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType
 
     from delta_neo4j.plan import Property, Table
 
@@ -34,6 +45,8 @@ SPARK_TYPES = {
     "datetime": "TIMESTAMP",
     "local_datetime": "TIMESTAMP_NTZ",
 }
+_MOMENT_TYPES = {"date": DateType, "datetime": TimestampType, "local_datetime": TimestampNTZType}
+_MOMENTS = tuple(_MOMENT_TYPES.values())
 WHOLE_TYPES = ("point", "map")  # structs and maps that travel as they are
 # Every digit of a moment, in UTC: the default format stops at milliseconds and follows the session's zone.
 JSON_OPTIONS = {
@@ -102,9 +115,12 @@ def validated(table: Table, rows: DataFrame) -> DataFrame:
 
 def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]]:
     """Yield (class, condition, reason); the first that holds is the row's."""
+    is_utf8 = _utf8_test(rows)
     for each in table.inputs:
-        if isinstance(rows.schema[raw_column(table, each)].dataType, StringType):
-            yield "not_utf8", _not_utf8(rows, raw_column(table, each)), F.lit(f"{each} is not UTF-8 text")
+        name = raw_column(table, each)
+        broken = _somewhere(rows.schema[name].dataType, F.col(name), StringType, lambda text: ~is_utf8(text))
+        if broken is not None:
+            yield "not_utf8", broken, F.lit(f"{each} is not UTF-8 text")
     for prop in table.key:
         raw = F.col(raw_column(table, prop.input))
         yield "key_missing", raw.isNull(), F.lit(f"key {prop.input} is null")
@@ -112,6 +128,10 @@ def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]
     for prop in mapped(table):
         if prop.input != TEXT_HASH:
             yield "type_mismatch", _untypable(table, prop, rows.schema), _untypable_reason(table, prop)
+    for prop in _through_python(table):
+        beyond = _somewhere(_kind(table, prop, rows.schema), typed(table, prop), _MOMENTS, _beyond_python)
+        if beyond is not None:
+            yield "out_of_range", beyond, F.lit(f"{prop.input} holds a moment before the year 1 or after 9999")
     embedding = table.embedding
     if embedding and embedding.text and embedding.blank_is_dead_letter:
         named = " and ".join(str(piece) for piece in embedding.text if isinstance(piece, Input))
@@ -122,15 +142,59 @@ def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]
 
 def mapped(table: Table) -> tuple[Property, ...]:
     """Give every property that a row fills: of its node or edge, of its relationships and their ends."""
-    related = [p for r in table.relationships for p in (*r.end_key, *r.properties)]
-    return (*table.key, *table.properties, *related)
+    return (*table.key, *table.properties, *_related(table))
 
 
-def _not_utf8(rows: DataFrame, name: str) -> Column:
+def _related(table: Table) -> list[Property]:
+    return [p for r in table.relationships for p in (*r.end_key, *r.properties)]
+
+
+def _utf8_test(rows: DataFrame) -> Callable[[Column], Column]:
     if int(rows.sparkSession.version.split(".")[0]) >= 4:  # noqa: PLR2004
-        return ~F.expr(f"is_valid_utf8({name})")
+        return lambda text: F.call_function("is_valid_utf8", text)
     # Decoding puts another character in the place of what is malformed.
-    return F.decode(F.encode(name, "UTF-8"), "UTF-8") != F.col(name)
+    return lambda text: F.decode(F.encode(text, "UTF-8"), "UTF-8") == text
+
+
+def _through_python(table: Table) -> list[Property]:
+    """Give the properties whose moments become Python's; those of the row's own node or edge travel as numbers."""
+    whole = [p for p in table.properties if is_list(p) or p.type == "map"]
+    return [p for p in (*table.key, *whole, *_related(table)) if p.input != TEXT_HASH]
+
+
+def _kind(table: Table, prop: Property, schema: StructType) -> DataType:
+    """Give what `typed` makes of a property, as far as it is or holds moments."""
+    if prop.type == "map":
+        return schema[raw_column(table, prop.input)].dataType
+    item = _MOMENT_TYPES.get(prop.type.removeprefix("list<").removesuffix(">"), NullType)()
+    return ArrayType(item) if is_list(prop) else item
+
+
+def _beyond_python(moment: Column) -> Column:
+    return ~F.year(moment).between(1, 9999)
+
+
+def _somewhere(
+    kind: DataType,
+    value: Column,
+    wanted: type[DataType] | tuple[type[DataType], ...],
+    holds: Callable[[Column], Column],
+) -> Column | None:
+    """Tell whether a condition holds for a value of a wanted type, or one inside it; None where there can be none."""
+    if isinstance(kind, wanted):
+        return holds(value)
+    if isinstance(kind, StructType):
+        parts = [_somewhere(field.dataType, value[field.name], wanted, holds) for field in kind]
+    elif isinstance(kind, MapType):
+        pairs = ((kind.keyType, F.map_keys(value)), (kind.valueType, F.map_values(value)))
+        parts = [_somewhere(ArrayType(part), values, wanted, holds) for part, values in pairs]
+    elif isinstance(kind, ArrayType) and _somewhere(kind.elementType, value, wanted, holds) is not None:
+        parts = [F.exists(value, lambda item: cast("Column", _somewhere(kind.elementType, item, wanted, holds)))]
+    else:
+        return None
+    # A null inside says nothing of what stands beside it.
+    found = [F.coalesce(part, F.lit(False)) for part in parts if part is not None]
+    return reduce(or_, found) if found else None
 
 
 def _untypable(table: Table, prop: Property, schema: StructType) -> Column:

@@ -152,6 +152,36 @@ tables:
     assert lts_graph.value("MATCH (n:Thing) RETURN collect(n.thing_id) AS ids") == ["good"]
 
 
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ("array('', cast(raw AS STRING))\", type: list<string>", "not_utf8"),
+        ("map('a', cast(raw AS STRING))\", type: map", "not_utf8"),
+        ('array(make_date(year, 1, 1))", type: list<date>', "out_of_range"),
+        ("map('a', make_timestamp_ntz(year, 1, 1, 0, 0, 0))\", type: map", "out_of_range"),
+        ('struct(make_date(year, 1, 1) AS day)", type: map', "out_of_range"),
+        ('make_date(year, 1, 1)", type: date', None),
+    ],
+)
+def test_what_lies_within_is_looked_at_too(spark, things, lts_graph, made, reason):
+    """A value that no task could hold is a dead letter, in a list or a map as well, and stops no run."""
+    mapping = f"""
+tables:
+  - name: things
+    source: things
+    labels: [Thing]
+    key: [{{property: thing_id, column: id}}]
+    properties: [{{property: made, expression: "{made}}}]
+"""
+    rows = [("good", b"fine", 9999), ("bad", b"\xed\xa0\x80", 12024)]
+    runs = things(rows, mapping, "id STRING, raw BINARY, year INT")
+    outcomes = runs.succeed()["totals"]["outcomes"]
+    assert (outcomes["written"], outcomes["dead_lettered"]) == ((1, 1) if reason else (2, 0))
+    if reason:
+        letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
+        assert [row["reason_class"] for row in letters] == [reason]
+
+
 def test_a_text_of_ten_megabytes_is_a_text(things, lts_graph):
     """It is stored whole; only its neighbours in the transaction become fewer."""
     things([_row("a", text="é" * 5_000_000), _row("b", text="small")]).succeed()

@@ -32,7 +32,7 @@ tables:
   - name: made_by
     source: /no/such/table
     relationship:
-      type: MADE_BY
+      type: LISTED_FOR
       from: {{label: Part, key: [{{column: a}}]}}
       to: {{label: Maker, key: [{{column: b}}]}}
 """

@@ -18,7 +18,7 @@ FIXED = ["removals_spark_loader.py", "load_utils.py", "neo4j_connection.py", "mo
 # Each module and the modules of the package that it may import at run time; a layer sees only what is below.
 ALLOWED = {
     "__init__": {"api"},
-    "api": {"config", "errors", "frames", "loader"},
+    "api": {"config", "errors", "frames", "loader", "setting_names"},
     "errors": set(),
     "identifiers": {"errors"},
     "plan": set(),
@@ -26,7 +26,7 @@ ALLOWED = {
     "yaml_places": set(),
     "mapping_names": {"errors", "expressions", "identifiers"},
     "mapping_embedding": {"errors", "expressions", "mapping_names", "plan"},
-    "mapping_model": {"mapping_embedding", "mapping_names", "plan"},
+    "mapping_model": {"cypher.schema", "mapping_embedding", "mapping_names", "plan"},
     "mapping": {"errors", "mapping_model", "plan", "yaml_places"},
     "settings": {"budget", "errors", "plan"},
     "config": {"errors", "setting_names", "settings"},
@@ -69,7 +69,7 @@ ALLOWED = {
         "embedding.base", "embedding.connection", "embedding.faults", "embedding.oauth", "embedding.payload",
         "embedding.responses", "errors",
     },
-    "embedding.address": {"embedding.oauth", "embedding.rest", "errors"},
+    "embedding.address": {"embedding.oauth", "embedding.rest", "errors", "settings"},
     "embedding.in_process": {"embedding.base"},
     "embedding.cache": set(),
     "embedding.ai_query": {"embedding.ai_query_errors", "embedding.base", "errors", "spark_errors"},
@@ -88,7 +88,7 @@ ALLOWED = {
     },
     "pipeline": {
         "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "micro_texts", "ranking",
-        "reach", "slice_load", "staging", "validation",
+        "reach", "removal", "slice_load", "staging", "validation",
     },
     "preflight": {
         "drift", "embedding.base", "embedding.choose", "errors", "grants", "mapping_history", "models", "reach",
@@ -150,7 +150,7 @@ ALLOWED = {
     "micro_texts": {"errors", "pieces", "staging", "validation"},
     "pieces": set(),
     "removal": {"cypher.common", "cypher.removal", "transactions"},
-    "slice_load": {"cypher.edges", "dead_letters", "errors", "removal"},
+    "slice_load": {"cypher.edges", "dead_letters", "errors"},
     "clear": {
         "checkpoint", "cypher.removal", "mapping", "mapping_history", "removal", "server", "state", "transactions",
     },

@@ -13,6 +13,7 @@ from delta_neo4j.plan import Input
 ANOTHER_VALUE = [
     "uuid()", "UUID ( )", "rand()", "rand(7)", "randn()", "concat(a, rand())", "monotonically_increasing_id()",
     "current_timestamp()", "current_timestamp", "CURRENT_TIMESTAMP", "current_date", "a > localtimestamp",
+    "base64(aes_encrypt(a, '0000111122223333'))",
     "now()", "now /* not yet */ ()", "now -- not yet\n()", "date_diff(now(), a)", "current_user", "current_user()",
     "ai_query('endpoint', a)", "ai_gen(a)", "input_file_name()", "spark_partition_id()", "shuffle(a)", "version()",
     "`rand`()", "`now` ()", '"rand"()', "system.builtin.rand()", "secret('a', 'b')", "reflect('a', 'b')",
@@ -37,6 +38,10 @@ def test_what_gives_another_value_at_every_reading_is_refused(expression):
         ("try_cast('yesterday' as date)", "another one at every reading"),
         ("to_date('tomorrow UTC')", "another one at every reading"),
         ("'now'::timestamp", "another one at every reading"),
+        ("cast(('now') as date)", "another one at every reading"),
+        ("date((('now')))", "another one at every reading"),
+        ("datediff('today', installed)", "another one at every reading"),
+        ("date_add(coalesce(a, 'today'), 1)", "another one at every reading"),
         ("explode(a)", "several rows of one"),
         ("`explode`(a)", "several rows of one"),
         ("window(a, '2 hours', '1 hour').start", "several rows of one"),
@@ -65,7 +70,7 @@ def test_what_does_not_stand_alone_is_refused(expression, words):
         "status = 'now'", "cast('2024-01-01' as date)", "extract(year from a)", "trim(both ' ' from a)",
         "case when a = 'select' then 1 else 2 end", "array_contains(b, 'explode')", "`over`", "uuid_text", "my_rand(a)",
         "x.`rand`", "a[0]", "transform(b, x -> x + 1)", "r'a;b'", "(table + 1)", "table", "date",
-        "named_struct('now', a).now",
+        "named_struct('now', a).now", "if(year(a) > 2000, 'now', 'then')",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_it_is_accepted(expression):

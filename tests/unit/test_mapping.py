@@ -119,6 +119,10 @@ EMBEDDED = "    embedding: {text: size, index: {name: i}}\n"
 RELATED = "    relationships: [{type: IN, end: {label: Room, key: [{column: room}]}}]\n"
 SECOND = SOUND.replace("tables:\n", "").replace("name: things", "name: others")
 EDGE = "relationship: {type: R, from: {label: A, key: [{column: a}]}, to: {label: B, key: [{column: b}]}}"
+LISTED = """  - name: listed
+    source: listed
+    relationship: {type: IN, from: {label: Thing, key: [{column: id}]}, to: {label: Room, key: [{column: room}]}}
+"""
 TEXT_NODES = "text_nodes: {label: Thing, relationship: R}"
 
 
@@ -173,6 +177,16 @@ def test_a_faulty_mapping_is_refused_in_one_line(tmp_path, change, words):
         (
             EMBEDDED + SECOND.replace("[Thing]", "[Other]").rstrip() + "\n" + EMBEDDED,
             "two vector indexes have the name i",
+        ),
+        (
+            EMBEDDED + SECOND.rstrip() + "\n" + EMBEDDED.replace("name: i", "name: i, dimension: 3"),
+            "the vector index on Thing.embedding is described in two ways",
+        ),
+        (SECOND.replace("{column: id}", "{column: id, type: integer}"), "the key Thing.id is of type string and"),
+        (SECOND.replace("[Thing]", "[THING]"), r"the keys Thing\(id\) and THING\(id\) would both have the constraint"),
+        (
+            RELATED + LISTED,
+            "relationship IN comes from the rows of things and from the edge list listed",
         ),
     ],
 )

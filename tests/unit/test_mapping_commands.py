@@ -29,6 +29,16 @@ def run(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(cli.cli, ["mapping", *arguments])
 
 
+def test_a_draft_has_a_folder_before_it_is_made(run):
+    """Minutes of reading are not lost for want of one."""
+    assert "there is no folder none" in str(run("init", "a.b", "--output", "none/x.yml").exception)
+
+
+def test_a_name_too_long_for_a_file_is_one_line(run):
+    """What is neither file nor shipped mapping is said so."""
+    assert "cannot be read: File name too long" in str(run("check", "a" * 300, "--offline").exception)
+
+
 def test_each_fault_is_a_line_with_its_place(run, tmp_path):
     """`FILE:LINE:COLUMN: path: message`, in the order of the file; the exit code is that of a faulty mapping."""
     (tmp_path / "m.yml").write_text(FAULTY)

@@ -54,7 +54,7 @@ def _mapping(label, kind, prop, index, column):
 
     texts = {"text_nodes": {"label": label + "T", "relationship": kind + "T"}}
     pieces = {"chunks": {"label": label + "C", "relationship": kind + "C"}}
-    listed = {"name": "c", "source": "t", "relationship": {"type": kind, "from": end, "to": end}}
+    listed = {"name": "c", "source": "t", "relationship": {"type": kind + "E", "from": end, "to": end}}
     return {"tables": [node("a", texts), node("b", pieces), listed]}
 
 
