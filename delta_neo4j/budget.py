@@ -63,10 +63,14 @@ class Allowance:
             return "the cost given"
         return None
 
-    def check_time(self) -> None:
-        """Raise `BudgetReachedError` when the time is over: between steps that spend nothing but time."""
+    def check_time(self, spent: dict[str, int]) -> None:
+        """
+        Raise `BudgetReachedError` when the time is over: between steps that spend nothing but time.
+
+        `spent` are the embedding terms of the micro-batch that is left.
+        """
         if self.budget.deadline is not None and time.time() >= self.budget.deadline:
-            raise stop("the minutes given")
+            raise stop("the minutes given", spent)
 
 
 def stop(limit: str, spent: dict[str, int] | None = None) -> BudgetReachedError:

@@ -1,7 +1,8 @@
 """
 The checkpoint folder of one table, and the load id minted inside it, so that both live and die together.
 
-Row versions of a load grow with its epoch, so what starts fresh never loses to what an earlier load wrote.
+Row versions grow with the epoch, and each run has a newer one: neither what starts fresh nor what goes on ever loses to
+what an earlier run of another checkpoint wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import shutil
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ _BATCH_BITS = 22  # epoch in milliseconds (41 bits until 2039) and batch id fit 
 
 @dataclass(frozen=True)
 class Load:
-    """One life of a checkpoint: its id, its epoch in milliseconds, and what it was begun with."""
+    """One life of a checkpoint: its id, what it was begun with, and the epoch of the run at work, in milliseconds."""
 
     load_id: str
     epoch: int
@@ -44,6 +45,10 @@ class Load:
     def version(self, batch_id: int) -> int:
         """Give the version of every row of a micro-batch in append mode."""
         return (self.epoch << _BATCH_BITS) + batch_id
+
+    def attempt(self) -> str:
+        """Name one attempt at a micro-batch; the ledger keeps the name, and with it the epoch."""
+        return f"{self.epoch:013d}-{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager
@@ -85,7 +90,7 @@ def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, 
     """
     held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest)
     if held is not None:
-        return held
+        return replace(held, epoch=_next_epoch(spark, state))
     minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
     row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
     spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
@@ -125,6 +130,6 @@ def _read(spark: SparkSession, folder: str) -> Load | None:
 
 
 def _next_epoch(spark: SparkSession, state: State) -> int:
-    newest = state.read(spark, "ledger").agg(F.max("load_id")).collect()[0][0]
-    # A clock set back must not make a fresh load lose to an older one.
+    newest = state.read(spark, "ledger").agg(F.max("attempt")).collect()[0][0]
+    # A clock set back must not make a run lose to an older one.
     return max(int(time.time() * 1000), int(newest.split("-")[0]) + 1 if newest else 0)

@@ -43,8 +43,10 @@ def loaded(spark: SparkSession, settings: LoadSettings) -> list[Loaded]:
     connection, state, found = settings.neo4j.connection(settings.graph_retry_seconds), State(settings.state), []
     server_version(connection)  # says in one line what is wrong with address, password or database
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
-        for plain in reversed(read_mapping(settings.mapping, settings.sources).tables):
-            history = MappingHistory.of(spark, state, plain.name)
+        tables = read_mapping(settings.mapping, settings.sources).tables
+        histories = MappingHistory.of_all(spark, state, tables)
+        for plain in reversed(tables):
+            history = histories[plain.name]
             table, tokens = history.with_retired(plain), tuple(history.source_tokens)
             record = session.run(cypher.count_rows(table), removal.parameters(table), tokens=tokens).single()
             found.append(Loaded(table, tokens, int(record["rows"]) if record else 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from delta_neo4j.staging import clear_scratch
 from delta_neo4j.validation import sql_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.pipeline import LoadStep
@@ -55,7 +54,9 @@ def delete(spark: SparkSession, settings: LoadSettings, keys: Any, table: str | 
     return _reported(spark, settings, "delete", table, framed, deletes=True)
 
 
-def _frame_of(spark: SparkSession, table: Table, keys: Sequence[Any]) -> DataFrame:
+def _frame_of(spark: SparkSession, table: Table, keys: Any) -> DataFrame:
+    if isinstance(keys, (str, bytes, Mapping)) or not isinstance(keys, Iterable):
+        raise PreflightError("keys are a frame or a list of keys, as in delete(['RE000001'])")
     rows = [tuple(key) if isinstance(key, (list, tuple)) else (key,) for key in keys]
     wrong = [row for row in rows if len(row) != len(table.key)]
     if wrong:
@@ -85,7 +86,8 @@ def _reported(
         report.ready(ready, spark.version)
         report.seconds["preflight"] = time.monotonic() - began
         # A mapping that writes nothing is no news of what the loader wrote.
-        step = fresh_step(spark, settings, plain, ready, run_id=report.run_id, note=not deletes)
+        budget = settings.budget(report.started_at.timestamp())
+        step = fresh_step(spark, settings, plain, ready, run_id=report.run_id, budget=budget, note=not deletes)
         if deletes:
             step = replace(step, deletes=ready.histories[table.name].with_retired(table))
         report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, 0))

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from delta_neo4j import checkpoint, drift, preflight, source
-from delta_neo4j.budget import UNLIMITED, Budget
 from delta_neo4j.embedding.cache import EmbeddingCache
 from delta_neo4j.embedding.tokens import tokenizer_text
 from delta_neo4j.errors import BalanceError, BudgetReachedError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from delta_neo4j.budget import Budget
     from delta_neo4j.errors import LoaderError
     from delta_neo4j.plan import Table
     from delta_neo4j.preflight import Ready
@@ -138,7 +138,7 @@ def _step(
     load_: checkpoint.Load,
     *,
     run_id: str,
-    budget: Budget = UNLIMITED,
+    budget: Budget,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
     state = State(settings.state)
@@ -151,7 +151,7 @@ def _step(
         connection=settings.neo4j.connection(settings.graph_retry_seconds),
         run_id=run_id,
         staging_path=f"{_folder(settings, table)}/staging/{run_id}",
-        source_token=source.source_token(load_.table_id, source.APPEND),
+        source_token=source.source_token(table.name, load_.table_id, source.APPEND),
         write_partitions=settings.write_partitions,
         batch_size=settings.batch_size,
         budget=budget,
@@ -230,13 +230,21 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     travel_by_value()
     graph = read_mapping(settings.mapping, settings.sources)
     table = graph.tables[0]
+    budget = settings.budget(time.time())
     ready = preflight.check(spark, graph, settings, State(settings.state))
-    step = fresh_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12])
+    step = fresh_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12], budget=budget)
     return lambda batch, batch_id: step(source.contract(step.table, batch), batch_id)
 
 
 def fresh_step(
-    spark: SparkSession, settings: LoadSettings, table: Table, ready: Ready, *, run_id: str, note: bool = True
+    spark: SparkSession,
+    settings: LoadSettings,
+    table: Table,
+    ready: Ready,
+    *,
+    run_id: str,
+    budget: Budget,
+    note: bool = True,
 ) -> LoadStep:
     """
     Put together a step without a checkpoint: a load of its own, newer than every other.
@@ -250,4 +258,5 @@ def fresh_step(
     if note:
         history.note(spark, table, found, source.APPEND)
     load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
-    return _step(settings, history.with_retired(table) if note else table, ready, load_, run_id=run_id)
+    held = history.with_retired(table) if note else table
+    return _step(settings, held, ready, load_, run_id=run_id, budget=budget)

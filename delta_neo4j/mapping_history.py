@@ -19,6 +19,8 @@ from delta_neo4j.plan import TEXT_HASH, Property, Relationship, Retired
 from delta_neo4j.source import source_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import SparkSession
 
     from delta_neo4j.plan import Table
@@ -37,18 +39,23 @@ class MappingHistory:
     state: State
     table_name: str
     records: tuple[dict[str, Any], ...]
+    others: tuple[Table, ...] = ()  # of the mapping: what they write is not retired here
 
     @classmethod
-    def of(cls, spark: SparkSession, state: State, table_name: str) -> MappingHistory:
-        """Read them."""
-        return cls.of_all(spark, state, [table_name])[table_name]
-
-    @classmethod
-    def of_all(cls, spark: SparkSession, state: State, names: list[str]) -> dict[str, MappingHistory]:
-        """Read those of several tables at once."""
+    def of_all(cls, spark: SparkSession, state: State, tables: Sequence[Table]) -> dict[str, MappingHistory]:
+        """Read those of a mapping's tables at once."""
+        names = [table.name for table in tables]
         wanted = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at")
         records = [row.asDict() for row in wanted.collect()]
-        return {name: cls(state, name, tuple(r for r in records if r["table_name"] == name)) for name in names}
+        return {
+            name: cls(
+                state,
+                name,
+                tuple(record for record in records if record["table_name"] == name),
+                tuple(table for table in tables if table.name != name),
+            )
+            for name in names
+        }
 
     @property
     def columns(self) -> dict[str, str] | None:
@@ -60,7 +67,7 @@ class MappingHistory:
     def source_tokens(self) -> list[str]:
         """What the versions of all rows begin with that were ever loaded for this table."""
         kinds = dict.fromkeys((record["table_id"], record["source_mode"]) for record in self.records)
-        return [f"{source_token(table_id, mode)}:" for table_id, mode in kinds]
+        return [f"{source_token(self.table_name, table_id, mode)}:" for table_id, mode in kinds]
 
     def note(self, spark: SparkSession, table: Table, found: SourceVersion, mode: str) -> None:
         """Keep that this mapping loads from this source, unless the last record says so."""
@@ -71,15 +78,20 @@ class MappingHistory:
             self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC))])
 
     def with_retired(self, table: Table) -> Table:
-        """Give the table with what earlier mappings of it wrote and this one does not."""
-        now, before = _writes(table), {"labels": {}, "properties": {}, "maps": {}, "relationships": {}}  # type: ignore[var-annotated]
+        """
+        Give the table with what earlier mappings of it wrote and this one does not.
+
+        What another table of the mapping writes on nodes of the same label is left out: it may have moved there.
+        """
+        kept: dict[str, set[Any]] = {kind: set(found) for kind, found in _writes(table).items()}
+        for other in self.others:
+            for kind, found in _on_label(other, table.labels[:1]).items():
+                kept[kind] |= set(found)
+        gone: dict[str, list[Any]] = {kind: [] for kind in kept}
         for record in self.records:
             for kind, found in json.loads(record["writes"]).items():
-                before[kind] |= dict.fromkeys(tuple(each) if isinstance(each, list) else each for each in found)
-        gone = {
-            kind: [each for each in found if each not in [tuple(x) if isinstance(x, list) else x for x in now[kind]]]
-            for kind, found in before.items()
-        }
+                written = (tuple(each) if isinstance(each, list) else each for each in found)
+                gone[kind] += [each for each in written if each not in kept[kind] and each not in gone[kind]]
         keys = {p.name for p in table.key}
         properties = tuple(name for name in gone["properties"] if name not in keys)
         retired = Retired(properties, tuple(gone["labels"]), tuple(gone["maps"]))
@@ -92,11 +104,21 @@ class MappingHistory:
         return replace(table, retired=retired, relationships=(*lost, *table.relationships))
 
 
+def _on_label(table: Table, label: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Give what a table writes on nodes of a label, in the form of `_writes`."""
+    if not table.edge:
+        return _writes(table) if table.labels[:1] == label else {}
+    edge = table.edge
+    ends = [(True, edge.start_label)] if (edge.end_label,) == label else []
+    ends += [(False, edge.end_label)] if (edge.start_label,) == label else []
+    return {"relationships": [(edge.type, incoming, other, False) for incoming, other in ends]}
+
+
 def _writes(table: Table) -> dict[str, list[Any]]:
     maps = [p.name for p in table.properties if p.type == "map"]
-    relationships = [[r.type, r.incoming, r.end_label, r.of_text] for r in table.relationships if not r.retired]
+    relationships = [(r.type, r.incoming, r.end_label, r.of_text) for r in table.relationships if not r.retired]
     if table.chunks:
-        relationships.append([table.chunks.relationship, False, table.chunks.label, True])
+        relationships.append((table.chunks.relationship, False, table.chunks.label, True))
     return {
         "labels": list(table.labels),
         "properties": [p.name for p in table.properties if p.type != "map"]

@@ -10,11 +10,10 @@ name: a value in, a value out.
 from __future__ import annotations
 
 import logging
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from delta_neo4j import ranking, staging
+from delta_neo4j import ranking, removal, staging
 from delta_neo4j.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.dead_letters import DeadLetters, LetterBox, allowed
 from delta_neo4j.embedding.texts import Filled, TextEmbedding
@@ -85,7 +84,7 @@ class _Batch:
         self.step = step
         self.batch_id = batch_id
         self.account = Account()
-        self.attempt = uuid.uuid4().hex[:12]
+        self.attempt = step.load.attempt()
         ledger = step.ledger
         self.letters = DeadLetters(ledger.state, step.table, ledger.load_id, batch_id, self.attempt)
         self.box = LetterBox(self.letters, self.account, step.hook)
@@ -107,6 +106,7 @@ class _Batch:
             winners = texts.counted()
             filled = self._embed(texts, allowance)
         self._write_slices(texts, winners, filled, allowance)
+        self._sweep_texts()
         with account.timed("record"):
             self.box.keep()
             account = step.hook("ledger", account)
@@ -126,7 +126,7 @@ class _Batch:
         step, account = self.step, self.account
         count = staging.slices(account.rows_read)
         for number in range(count):
-            allowance.check_time()
+            allowance.check_time(account.embedding)
             mine = filled
             if filled is not None and count > 1 and filled.vectors.count > FEW_TEXTS:
                 mine = texts.of_slice(filled, number)
@@ -137,6 +137,21 @@ class _Batch:
                 "slice.written",
                 extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
             )
+
+    def _sweep_texts(self) -> None:
+        """Take away nodes of texts that no row points at any more, before the ledger says that all is done."""
+        step, account = self.step, self.account
+        written_for = step.deletes or step.table
+        if written_for.text_nodes is None:
+            return
+        removed = sum(terms["removed"] for terms in account.relationships.values())
+        refused = account.outcomes["superseded"] + account.outcomes["dead_lettered"]
+        # The first micro-batch of a run may be one that was killed between its edges and this; without a ledger to
+        # look at every one may be.
+        maybe_killed = self.batch_id == step.last_recorded + 1 or step.last_recorded < 0
+        if removed or refused or account.outcomes["deleted"] or maybe_killed:
+            with account.timed("write"):
+                removal.sweep(step.connection, written_for, written_for.text_nodes.label)
 
     def _freeze(self, batch: DataFrame) -> DataFrame:
         step, account = self.step, self.account

@@ -14,6 +14,7 @@ from pyspark.errors import StreamingQueryException
 from delta_neo4j import grants
 from delta_neo4j.errors import (
     CheckpointHeldError,
+    FarSideError,
     LoaderError,
     PreflightError,
     TerminalError,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from delta_neo4j.settings import TextSettings
 
 
-KNOWN: tuple[type[Exception], ...] = (LoaderError, *SPARK_ERRORS)
+# Without a stream a step's error does not travel through Spark, but it comes packed for the way all the same.
+KNOWN: tuple[type[Exception], ...] = (LoaderError, FarSideError, *SPARK_ERRORS)
 
 
 def reported(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j import removal
 from delta_neo4j.cypher.edges import may_settle
 from delta_neo4j.dead_letters import keyed
 from delta_neo4j.errors import BalanceError
@@ -92,8 +91,6 @@ class SliceLoad:
         """Take away the nodes, or an edge list's edges, of these keys; one that is not there is unchanged."""
         with self.account.timed("write"):
             counts = self.writer.delete(rows, table).counts
-            if table.text_nodes:
-                removal.sweep(self.step.connection, table, table.text_nodes.label)
         for outcome in ("deleted", "unchanged"):
             self.account.outcomes[outcome] += counts[outcome]
         self._add_effort(counts)
@@ -124,7 +121,7 @@ class SliceLoad:
 
     def _relate_all(self, rows: DataFrame, *, held: int) -> None:
         """Take every pass over edges of the rows that the graph holds; the last one marks them as done."""
-        table, refused, orphaned = self.step.table, 0, set[str]()
+        table, refused = self.step.table, 0
         for position, relationship in enumerate(table.relationships):
             with self.account.timed("relate"):
                 related = self.writer.relationships(rows, position, stamp=not refused)
@@ -132,15 +129,11 @@ class SliceLoad:
             self._check_seen(relationship.type, seen, held)
             self._check_text_nodes(relationship, related.counts["nodes_created"])
             refused += self._add_edges(relationship.type, related, rows)
-            if related.counts["removed"] and relationship.of_text:
-                orphaned.add(relationship.end_label)
         if table.chunks:
             with self.account.timed("relate"):
                 related = self.writer.chunks(rows, self.texts.pieces(), stamp=not refused)
             self._check_seen(table.chunks.relationship, related.counts["rows"], held)
             self._add_edges(table.chunks.relationship, related, rows)
-        for label in orphaned:
-            removal.sweep(self.step.connection, table, label)
 
     def _add_edges(self, kind: str, related: Written, rows: DataFrame) -> int:
         """Add one pass's counts and dead letters; give the number of edges refused."""

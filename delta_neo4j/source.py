@@ -45,9 +45,9 @@ def raw_column(table: Table, made_from: Input) -> str:
     return "text_hash" if made_from == TEXT_HASH else f"c{table.inputs.index(made_from)}"
 
 
-def source_token(table_id: str, mode: str) -> str:
-    """Name what row versions compare within: eight hex digits for one Delta table id read in one mode."""
-    return hashlib.sha256(f"{table_id}/{mode}".encode()).hexdigest()[:8]
+def source_token(table_name: str, table_id: str, mode: str) -> str:
+    """Name what row versions compare within: eight hex digits for a mapping's table, its Delta table id and mode."""
+    return hashlib.sha256(f"{table_name}/{table_id}/{mode}".encode()).hexdigest()[:8]
 
 
 def is_path(source: str) -> bool:

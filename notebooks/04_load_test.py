@@ -54,7 +54,10 @@ print("\n".join(labels))
 
 told = {
     "mapping": file.name,
+    # Told, lest what the cluster's environment says of production be taken.
+    "source": made["source"],
     "state": f"{folder}/state",
+    "checkpoint": f"{folder}/state/checkpoints",
     "write_partitions": writers,
     "embedder": dbutils.widgets.get("embedder"),
     "endpoint": dbutils.widgets.get("endpoint"),

@@ -57,11 +57,11 @@ def keep_unchanged(table: Table) -> str:
     Build the look-up of rows that the graph has whole, node and edges; it moves their version and nothing else.
 
     Parameters: `$source`, `$rows` of {k0…, v, h, r: hash of the row's edges, i: row number}. Returns one record, the
-    row numbers found (same).
+    row numbers found (same). Where rows have no edges nothing stamps a hash of them.
     """
     return f"""UNWIND $rows AS row
 MATCH (n:{quoted(table.labels[0])} {{{matching(table.key, "k")}}})
-WHERE n._dn_hash = row.h AND n._dn_rel_hash = row.r
+WHERE n._dn_hash = row.h{" AND n._dn_rel_hash = row.r" if table.edge_types else ""}
   AND NOT (n._dn_version STARTS WITH $source AND n._dn_version > row.v)
 FOREACH (_ IN CASE WHEN n._dn_version = row.v THEN [] ELSE [1] END | SET n._dn_version = row.v)
 RETURN collect(row.i) AS same"""

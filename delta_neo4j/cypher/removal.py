@@ -41,9 +41,9 @@ DELETE e
 RETURN collect(DISTINCT row.i) AS deleted"""
     return f"""UNWIND $rows AS row
 MATCH (n:{quoted(table.labels[0])} {{{matching(table.key, "k")}}}) WHERE n._dn_version IS NOT NULL
-WITH n, row.i AS i, {_taken_apart(table)}
+WITH {_taken_apart(table, "row.i")}
 {_removal(table)}
-RETURN collect(i) AS deleted"""
+RETURN [one IN apart | one.i] AS deleted"""
 
 
 def clear_rows(table: Table) -> str:
@@ -60,9 +60,9 @@ DELETE e
 RETURN count(*) AS rows"""
     return f"""MATCH (n:{quoted(table.labels[0])}) WHERE {_OURS.format("n")}
 WITH n LIMIT $most
-WITH n, 0 AS i, {_taken_apart(table)}
+WITH {_taken_apart(table, "0")}
 {_removal(table)}
-RETURN count(i) AS rows"""
+RETURN size(apart) AS rows"""
 
 
 def count_rows(table: Table) -> str:
@@ -98,24 +98,32 @@ def _ends(key: tuple[Property, ...], first: int, row: str | None) -> str:
     return f" {{{', '.join(f'{quoted(p.name)}: {row}.k{i}' for i, p in enumerate(key, first))}}}"
 
 
-def _taken_apart(table: Table) -> str:
-    """Build what must be known of a node before it goes: is anything of others on it, its edges, its pieces."""
+def _taken_apart(table: Table, number: str) -> str:
+    """
+    Build what must be known of all nodes before the first goes (apart): is anything of others on it, edges, pieces.
+
+    `others` are nodes of rows at the other end of its edges: what says that their edges stand is no longer true.
+    """
     pieces = "[]"
     if table.chunks:
         kind, label = quoted(table.chunks.relationship), quoted(table.chunks.label)
         pieces = f"[(n)-[edge:{kind}]->(piece:{label}) WHERE edge._dn_owner = $owner AND {alone('piece')} | piece]"
-    return (
-        f"{alone('n')} AS alone,\n  [(n)-[edge]-() WHERE edge._dn_owner = $owner | edge] AS edges, {pieces} AS pieces"
-    )
+    ours = "edge._dn_owner = $owner"
+    return f"""collect({{
+  node: n, i: {number}, alone: {alone("n")},
+  edges: [(n)-[edge]-() WHERE {ours} | edge],
+  others: [(n)-[edge]-(other) WHERE {ours} AND other._dn_rel_hash IS NOT NULL | other],
+  pieces: {pieces}}}) AS apart"""
 
 
 def _removal(table: Table) -> str:
     keys = {p.name for p in table.key}
     names = [name for name in dict.fromkeys(known_names(table)) if name not in keys and name != "_dn_owner"]
     stripped = ", ".join([f"kept.{quoted(name)}" for name in names] + [f"kept:{quoted(x)}" for x in table.labels[1:]])
-    return f"""FOREACH (edge IN edges | DELETE edge)
-FOREACH (piece IN pieces | DELETE piece)
-FOREACH (gone IN CASE WHEN alone THEN [n] ELSE [] END | DELETE gone)
-FOREACH (kept IN CASE WHEN alone THEN [] ELSE [n] END |
+    return f"""FOREACH (one IN apart | FOREACH (other IN one.others | REMOVE other._dn_rel_hash))
+FOREACH (one IN apart | FOREACH (edge IN one.edges | DELETE edge))
+FOREACH (one IN apart | FOREACH (piece IN one.pieces | DELETE piece))
+FOREACH (kept IN [one IN apart WHERE NOT one.alone | one.node] |
   FOREACH (name IN [name IN keys(kept) WHERE any(map IN $maps WHERE name STARTS WITH map)] | SET kept[name] = null)
-  REMOVE {stripped})"""
+  REMOVE {stripped})
+FOREACH (gone IN [one IN apart WHERE one.alone | one.node] | DELETE gone)"""

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from delta_neo4j import clear, frames
 from delta_neo4j.cli import cli, spark_session
+from delta_neo4j.mapping import read_mapping
 from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.state import State
 from tests.support.graph_dump import dump
@@ -120,6 +121,98 @@ def test_a_changed_mapping_takes_away_what_it_no_longer_has(spark, lts_graph, lo
     assert again["totals"]["outcomes"]["unchanged"] == 30
 
 
+LISTED = """
+  - name: component_removal
+    source: component_removal
+    relationship:
+      type: HAS_REMOVAL
+      from: {label: Component, key: [{column: component_id}]}
+      to: {label: RemovalEvent, key: [{column: removal_id}]}
+"""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["listed first", "listed last"])
+def test_a_relationship_that_moves_to_an_edge_list_stays(spark, lts_graph, loads, tmp_path, first):
+    """The rows' own pass takes none of the list's edges away, neither after the reset nor when a row comes anew."""
+    runs, mapping = loads(lts_graph), tmp_path / "graph.yml"
+    write(spark, runs.source, [removal(n) for n in range(20)])
+    ends = [(f"C{n % 11}", f"RE{n:06d}") for n in range(20)]
+    listed = str(tmp_path / "component_removal")
+    spark.createDataFrame(ends, "component_id STRING, removal_id STRING").write.format("delta").save(listed)
+    mapping.write_text(CHANGED)
+    runs.succeed(mapping=str(mapping))
+    at = CHANGED.index("    relationships:")
+    made_by = "      - {type: MADE_BY, end: {label: Supplier, key: [{column: supplier_code}]}}\n"
+    rows = CHANGED[:at] + "    relationships:\n" + made_by
+    head, body = rows.split("tables:\n")
+    mapping.write_text(f"{head}tables:{LISTED}{body}" if first else rows + LISTED.lstrip("\n"))
+    sources = {"removals": runs.source, "component_removal": listed}
+    runs.succeed(mapping=str(mapping), sources=sources, reset_checkpoint=True)
+    count = "MATCH (c:Component)-[e:HAS_REMOVAL]->(n:RemovalEvent) RETURN count(e) AS c"
+    assert lts_graph.value(count) == 20
+    write(spark, runs.source, [removal(3, supplier_code="S9")])
+    runs.succeed(mapping=str(mapping), sources=sources)
+    assert lts_graph.value(count) == 20
+
+
+def test_an_edge_that_went_with_its_end_comes_back_with_the_next_load(spark, lts_graph, loads, tmp_path):
+    """A component is deleted with its edges: what a reload says of the removals' edges is what the graph then has."""
+    mapping = tmp_path / "graph.yml"
+    components = """
+  - {name: components, source: components, labels: [Component], key: [{column: component_id}]}
+"""
+    mapping.write_text(CHANGED + components.lstrip("\n"))
+    runs = loads(lts_graph, mapping=str(mapping))
+    write(spark, runs.source, [removal(n) for n in range(20)])
+    held = str(tmp_path / "components")
+    spark.createDataFrame([(f"C{n}",) for n in range(11)], "component_id STRING").write.format("delta").save(held)
+    sources = {"removals": runs.source, "components": held}
+    runs.succeed(sources=sources)
+    before = dump(lts_graph.driver)
+    report = frames.delete(spark, runs.settings(sources=sources), ["C1", "C2"], "components")
+    assert report.summary()["totals"]["outcomes"]["deleted"] == 2
+    assert lts_graph.value("MATCH (:Component)-[e:HAS_REMOVAL]->() RETURN count(e) AS c") == 16
+    again = runs.succeed(sources=sources, reset_checkpoint=True)
+    terms = again["totals"]["relationships"]["HAS_REMOVAL"]
+    assert (terms["written"], terms["unchanged"]) == (4, 16)
+    assert dump(lts_graph.driver) == before
+
+
+def test_a_step_that_fails_without_a_stream_ends_in_a_report(spark, lts_graph, loads):
+    """The gate stops it: exit code 5, and the run is on record."""
+    runs = loads(lts_graph)
+    report = frames.upsert(spark, runs.settings(), _frame(spark, [removal(n, id=None) for n in range(150)]))
+    assert (report.exit_code, report.status) == (5, "failed")
+    assert "<<" not in str(report.error)
+    assert State(runs.state).read(spark, "runs").count() == 1
+
+
+def test_a_budget_holds_without_a_stream_too(spark, lts_graph, loads, endpoint):
+    """Of seven texts three are paid for."""
+    runs = loads(lts_graph)
+    report = frames.upsert(spark, runs.settings(budget_texts=3), _frame(spark, [removal(n) for n in range(20)]))
+    assert (report.exit_code, report.status) == (6, "stopped")
+    assert len(set(endpoint.texts) & {f"Oil leak at fitting {n}" for n in range(7)}) == 3
+
+
+@pytest.mark.parametrize("keys", ["RE000001", b"RE000001", {"removal_id": "RE000001"}, 7])
+def test_keys_are_a_list(spark, lts_graph, loads, keys):
+    """A text is not taken apart into keys of one letter."""
+    report = frames.delete(spark, loads(lts_graph).settings(), keys)
+    assert "a list of keys" in str(report.error)
+
+
+def test_a_checkpoint_goes_on_after_another_one_of_the_same_table(spark, lts_graph, loads, tmp_path):
+    """What is appended later wins, whichever checkpoint reads it and whenever that was begun."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(5)])
+    runs.succeed()
+    runs.succeed(checkpoint=str(tmp_path / "another"))
+    write(spark, runs.source, [removal(1, RMV_REA_TX="newer")])
+    assert runs.succeed()["totals"]["outcomes"]["written"] == 1
+    assert lts_graph.value("MATCH (n {removal_id: 'RE000001'}) RETURN n.RMV_REA_TX AS t") == "newer"
+
+
 def test_a_mapping_that_gains_a_relationship_rewrites_no_node(spark, lts_graph, loads, tmp_path):
     """After a reset only what changed is written: here the edges."""
     less = tmp_path / "less.yml"
@@ -150,7 +243,8 @@ def test_frames_are_upserted_and_keys_deleted_with_the_same_account(spark, lts_g
     assert (report.summary()["totals"]["rows_read"], report.balanced) == (4, True)
     assert (outcomes["deleted"], outcomes["unchanged"], outcomes["superseded"]) == (2, 1, 1)
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 3
-    history = MappingHistory.of(spark, State(runs.state), "removals")
+    mapped = read_mapping("removals").tables
+    history = MappingHistory.of_all(spark, State(runs.state), mapped)["removals"]
     assert (len(history.records), history.columns) == (1, None)  # a frame says nothing of a table's columns
     keys = spark.createDataFrame([("RE000003",)], "`:ID(RemovalEvent)` STRING")
     assert frames.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == 1

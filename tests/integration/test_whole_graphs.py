@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from delta_neo4j import removal as removal_of_nodes
 from delta_neo4j.embed import embed
+from delta_neo4j.errors import GraphUnavailableError
 from delta_neo4j.forecast import forecast
 from delta_neo4j.model.weights import tokenizer
 from tests.support.endpoint import vector_of
@@ -162,6 +164,37 @@ def test_a_reason_that_no_row_has_any_more_goes(spark, lts_graph, loads):
     left = lts_graph.query("MATCH (t:RemovalReason) RETURN t.text AS text ORDER BY text")
     assert [row["text"] for row in left] == ["kept", "new"]
     assert lts_graph.value("MATCH (:Note)-[:ABOUT]->(t) RETURN count(t) AS c") == 1
+
+
+def test_a_reason_left_behind_by_a_killed_run_goes_with_the_next(spark, lts_graph, loads, monkeypatch):
+    """The row's edge was moved, and then the run ended: the next one takes the old reason away all the same."""
+    runs = loads(lts_graph, mapping=REASONS)
+    write(spark, runs.source, [removal(n) for n in range(20)])
+    runs.succeed()
+    write(spark, runs.source, [removal(n, RMV_REA_TX="another reason") for n in (3, 10, 17)])
+
+    def killed(*_):
+        raise GraphUnavailableError("the end of this process")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removal_of_nodes, "sweep", killed)
+        assert runs.run().error is not None
+    assert lts_graph.value("MATCH (t:RemovalReason) WHERE NOT (t)--() RETURN count(t) AS c") == 1
+    runs.succeed()
+    assert lts_graph.value("MATCH (t:RemovalReason) RETURN count(t) AS c") == 7
+    assert lts_graph.value("MATCH (t:RemovalReason) WHERE NOT (t)--() RETURN count(t) AS c") == 0
+
+
+def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, lts_graph):
+    """After a reset no node of theirs is sent again."""
+    runs = tables(PARTS.replace("MISSING", "merge"), ROWS, SCHEMAS)
+    runs.succeed()
+    stages = []
+    report = runs.run(hook=lambda step, value: stages.append(step) or value, reset_checkpoint=True)
+    assert report.error is None
+    assert report.total.outcomes["unchanged"] == 8
+    assert "look_up" in stages
+    assert "nodes" not in stages
 
 
 NOTES = """

@@ -19,11 +19,12 @@ def test_texts_are_rationed_to_the_last_one():
 
 
 def test_a_passed_deadline_lets_nothing_through():
-    """Neither texts nor the next slice."""
+    """Neither texts nor the next slice; what the slice before embedded is told."""
     allowance = Allowance(Budget(deadline=time.time() - 1))
     assert list(allowance.ration("abc")) == []
-    with pytest.raises(BudgetReachedError):
-        allowance.check_time()
+    with pytest.raises(BudgetReachedError) as stopped:
+        allowance.check_time({"texts_embedded": 7})
+    assert stopped.value.details == {"texts_embedded": 7}
 
 
 def test_money_buys_seconds_of_embedding():
