@@ -130,6 +130,7 @@ def _read(spark: SparkSession, folder: str) -> Load | None:
 
 
 def _next_epoch(spark: SparkSession, state: State) -> int:
-    newest = state.read(spark, "ledger").agg(F.max("attempt")).collect()[0][0]
+    epochs = F.regexp_extract("attempt", r"^(\d+)-", 1)
+    newest = state.read(spark, "ledger").agg(F.max(epochs)).collect()[0][0]
     # A clock set back must not make a run lose to an older one.
-    return max(int(time.time() * 1000), int(newest.split("-")[0]) + 1 if newest else 0)
+    return max(int(time.time() * 1000), int(newest or 0) + 1)

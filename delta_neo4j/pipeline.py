@@ -141,9 +141,7 @@ class _Batch:
     def _sweep_texts(self) -> None:
         """Take away nodes of texts that no row points at any more, before the ledger says that all is done."""
         step, account = self.step, self.account
-        written_for = step.deletes or step.table
-        if written_for.text_nodes is None:
-            return
+        table = step.deletes or step.table
         removed = sum(terms["removed"] for terms in account.relationships.values())
         refused = account.outcomes["superseded"] + account.outcomes["dead_lettered"]
         # The first micro-batch of a run may be one that was killed between its edges and this; without a ledger to
@@ -151,7 +149,8 @@ class _Batch:
         maybe_killed = self.batch_id == step.last_recorded + 1 or step.last_recorded < 0
         if removed or refused or account.outcomes["deleted"] or maybe_killed:
             with account.timed("write"):
-                removal.sweep(step.connection, written_for, written_for.text_nodes.label)
+                for label in dict.fromkeys(each.end_label for each in table.relationships if each.of_text):
+                    removal.sweep(step.connection, table, label)
 
     def _freeze(self, batch: DataFrame) -> DataFrame:
         step, account = self.step, self.account

@@ -185,6 +185,17 @@ def test_a_reason_left_behind_by_a_killed_run_goes_with_the_next(spark, lts_grap
     assert lts_graph.value("MATCH (t:RemovalReason) WHERE NOT (t)--() RETURN count(t) AS c") == 0
 
 
+def test_reasons_go_when_the_mapping_has_them_no_more(spark, lts_graph, loads):
+    """The vector moves back to the rows, and no node of a text is left."""
+    runs = loads(lts_graph, mapping=REASONS)
+    write(spark, runs.source, [removal(n) for n in range(20)])
+    runs.succeed()
+    summary = runs.succeed(mapping="removals", reset_checkpoint=True)
+    assert summary["totals"]["relationships"]["HAS_REASON"]["removed"] == 20
+    assert lts_graph.value("MATCH (t:RemovalReason) RETURN count(t) AS c") == 0
+    assert lts_graph.value("MATCH (n:RemovalEvent) WHERE n.embedding IS NOT NULL RETURN count(n) AS c") == 20
+
+
 def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, lts_graph):
     """After a reset no node of theirs is sent again."""
     runs = tables(PARTS.replace("MISSING", "merge"), ROWS, SCHEMAS)
