@@ -90,7 +90,7 @@ def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, 
     """
     held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest)
     if held is not None:
-        return replace(held, epoch=_next_epoch(spark, state))
+        return replace(held, epoch=max(held.epoch + 1, _next_epoch(spark, state)))
     minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
     row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
     spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")

@@ -43,13 +43,18 @@ _TO_MOMENTS = _MOMENTS | {"cast", "try_cast", "to_date", "to_timestamp", "to_tim
                           "try_to_date", "try_to_timestamp"}  # fmt: skip
 
 # Besides those, functions of which Spark casts a text to a moment by itself.
-_OF_MOMENTS = _TO_MOMENTS | {
+_OF_MOMENTS = _MOMENTS | {
+    "to_date", "to_timestamp", "to_timestamp_ntz", "to_timestamp_ltz", "try_to_date", "try_to_timestamp",
     "add_months", "date_add", "date_diff", "date_format", "date_part", "date_sub", "date_trunc", "dateadd", "datediff",
     "datepart", "day", "dayname", "dayofmonth", "dayofweek", "dayofyear", "extract", "from_utc_timestamp", "hour",
     "last_day", "minute", "month", "monthname", "months_between", "next_day", "quarter", "second", "timestampadd",
     "timestampdiff", "to_unix_timestamp", "to_utc_timestamp", "trunc", "unix_date", "unix_micros", "unix_millis",
     "unix_seconds", "unix_timestamp", "weekday", "weekofyear", "window_time", "year",
 }  # fmt: skip
+
+# What gives one of its arguments as it is; a plain parenthesis has no name.
+_PASSED_ON = frozenset({"", "coalesce", "greatest", "if", "iff", "ifnull", "least", "nullif", "nvl", "nvl2"})
+_COMPARISONS = frozenset({"=", "<", ">", "!", "in", "like"})
 
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|--[^\r\n]*|/\*.*?\*/)"""
@@ -72,7 +77,7 @@ def stable(expression: str) -> str:
         if token == ("other", ";"):
             raise MappingError(f"expression {expression!r} holds a semicolon; one expression is what is wanted")
         if token.kind == "text":
-            _check_text(expression, token.text, tokens[:at], after)
+            _check_text(expression, tokens, at)
         if _texts(after)[:1] == ["("] and token.kind in {"word", "quoted", "text"}:
             _check_call(expression, token.text.strip("'\""), _texts(after))
         if token.kind == "word" and _texts(before)[-1:] != ["."]:  # a field of a struct may be called anything
@@ -117,23 +122,44 @@ def _texts(tokens: list[_Token]) -> list[str]:
     return [token.text for token in tokens]
 
 
-def _check_text(expression: str, text: str, before: list[_Token], after: list[_Token]) -> None:
+def _check_text(expression: str, tokens: list[_Token], at: int) -> None:
+    text = tokens[at].text
     if not _MOMENT_TEXT.match(text.lstrip("rR").strip("'\"")):
         return
-    literal = before and before[-1].text in _MOMENTS
-    if literal or _calls_around(before) & _OF_MOMENTS or _texts(after) == [":", ":"]:
+    before, after = _texts(tokens[:at]), _texts(tokens[at + 1 : at + 3])
+    literal = before[-1:] and before[-1] in _MOMENTS
+    if literal or after == [":", ":"] or _becomes_moment(tokens, at):
         raise MappingError(f"expression {expression!r} makes a moment of {text}, which is another one at every reading")
 
 
-def _calls_around(before: list[_Token]) -> set[str]:
-    """Name the functions of which what follows is an argument, or part of one."""
-    opened: list[str] = []
-    for at, token in enumerate(before):
-        if token == ("other", "("):
-            opened.append(before[at - 1].text if at and before[at - 1].kind in {"word", "quoted"} else "")
-        elif token == ("other", ")") and opened:
-            opened.pop()
-    return set(opened)
+def _becomes_moment(tokens: list[_Token], at: int) -> bool:
+    """Tell whether a text is an argument of a function that makes a moment of it, be it through others."""
+    if {token.text for token in tokens[max(at - 1, 0) : at + 2]} & _COMPARISONS:
+        return False
+    depth = 0
+    for place in range(at - 1, -1, -1):
+        token = tokens[place]
+        depth += (token == ("other", ")")) - (token == ("other", "("))
+        if depth >= 0:
+            continue
+        depth = 0  # the call around: its name stands before
+        name = tokens[place - 1].text if place and tokens[place - 1].kind in {"word", "quoted"} else ""
+        if name in {"cast", "try_cast"}:
+            return _target(tokens, at) in _MOMENTS
+        if name not in _PASSED_ON:
+            return name in _OF_MOMENTS
+    return False
+
+
+def _target(tokens: list[_Token], at: int) -> str:
+    """Give the type of the cast around: what stands behind the first AS that is outside of every call."""
+    depth = 0
+    for place in range(at + 1, len(tokens) - 1):
+        token = tokens[place]
+        depth += (token == ("other", "(")) - (token == ("other", ")"))
+        if token == ("word", "as") and depth <= 0:
+            return tokens[place + 1].text
+    return ""
 
 
 def _check_call(expression: str, name: str, after: list[str]) -> None:

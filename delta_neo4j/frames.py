@@ -77,19 +77,23 @@ def _reported(
 
     def work(state: State, report: RunReport) -> None:
         began = time.monotonic()
-        table = _table(read_mapping(settings.mapping, settings.sources), name)
+        graph = read_mapping(settings.mapping, settings.sources)
+        table = _table(graph, name)
         # Taking a row away needs its key alone: no text, no model.
         plain = replace(table, properties=(), embedding=None, relationships=(), order_by=()) if deletes else table
         frame = frame_of(table)
         found = SourceVersion(f"{FRAME}{table.name}", 0, frame.schema)
         ready = preflight.check(spark, Graph("", (plain,)), settings, state, {table.name: found})
+        others = tuple(other for other in graph.tables if other.name != table.name)
+        history = replace(ready.histories[table.name], others=others)
+        ready = replace(ready, histories={table.name: history})
         report.ready(ready, spark.version)
         report.seconds["preflight"] = time.monotonic() - began
         # A mapping that writes nothing is no news of what the loader wrote.
         budget = settings.budget(report.started_at.timestamp())
         step = fresh_step(spark, settings, plain, ready, run_id=report.run_id, budget=budget, note=not deletes)
         if deletes:
-            step = replace(step, deletes=ready.histories[table.name].with_retired(table))
+            step = replace(step, deletes=history.with_retired(table))
         report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, 0))
         _run(spark, step, source.contract(step.table, frame), report)
 

@@ -105,13 +105,15 @@ class MappingHistory:
 
 
 def _on_label(table: Table, label: tuple[str, ...]) -> dict[str, list[Any]]:
-    """Give what a table writes on nodes of a label, in the form of `_writes`."""
-    if not table.edge:
-        return _writes(table) if table.labels[:1] == label else {}
-    edge = table.edge
-    ends = [(True, edge.start_label)] if (edge.end_label,) == label else []
-    ends += [(False, edge.end_label)] if (edge.start_label,) == label else []
-    return {"relationships": [(edge.type, incoming, other, False) for incoming, other in ends]}
+    """Give what a table writes on nodes of a label, in the form of `_writes`: its own, or at an end of its edges."""
+    if table.edge:
+        edge = table.edge
+        ends = [(edge.type, True, edge.start_label, False)] if (edge.end_label,) == label else []
+        ends += [(edge.type, False, edge.end_label, False)] if (edge.start_label,) == label else []
+        return {"relationships": ends}
+    written = _writes(table) if table.labels[:1] == label else {"relationships": []}
+    ends = [(r.type, not r.incoming, table.labels[0], False) for r in table.relationships if (r.end_label,) == label]
+    return {**written, "relationships": [*written["relationships"], *ends]}
 
 
 def _writes(table: Table) -> dict[str, list[Any]]:

@@ -168,6 +168,17 @@ class TableModel(Strict):
             raise ValueError("filterable is for `properties` of a node that holds the vector itself")
         return self
 
+    def edge_places(self) -> Iterator[tuple[tuple[str, str, str], str]]:
+        """Give (type, first label, last label) of every relationship, with where in the table it comes from."""
+        if self.relationship:
+            edge = self.relationship
+            yield (edge.type, edge.start.label, edge.end.label), "the edge list"
+        for related in self.relationships:
+            if related.direction == "out":
+                yield (related.type, self.labels[0], related.end.label), "the rows, as its start,"
+            else:
+                yield (related.type, related.end.label, self.labels[0]), "the rows, as its end,"
+
     def planned(self) -> plan.Table:
         """Give the plain form, with a digest over all that decides what is written."""
         settled = self.model_dump_json(exclude={"source"})
@@ -251,19 +262,14 @@ class MappingModel(Strict):
 
     @model_validator(mode="after")
     def _an_edge_comes_from_one_place(self) -> MappingModel:
-        lists = {
-            (edge.type, edge.start.label, edge.end.label): table.name
-            for table in self.tables
-            if (edge := table.relationship)
-        }
+        places: dict[tuple[str, str, str], tuple[str, str]] = {}
         for table in self.tables:
-            for related in table.relationships:
-                ends = (table.labels[0], related.end.label)
-                listed = lists.get((related.type, *(ends if related.direction == "out" else ends[::-1])))
-                if listed:
+            for kind, place in table.edge_places():
+                held, name = places.setdefault(kind, (place, table.name))
+                if held != place:
                     raise ValueError(
-                        f"relationship {related.type} comes from the rows of {table.name} and from the edge list "
-                        f"{listed}: each would take the other's away; keep one"
+                        f"relationship {kind[0]} comes from {held} of {name} and from {place} of {table.name}: each "
+                        "would take the other's away; keep one"
                     )
         return self
 

@@ -28,7 +28,7 @@ from delta_neo4j.validation import validated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.checkpoint import Load
     from delta_neo4j.embedding.base import Embedder
@@ -105,8 +105,8 @@ class _Batch:
         with account.timed("look_up"):
             winners = texts.counted()
             filled = self._embed(texts, allowance)
-        self._write_slices(texts, winners, filled, allowance)
-        self._sweep_texts()
+        left_texts = self._write_slices(texts, winners, filled, allowance)
+        self._sweep_texts(batch.sparkSession, maybe=left_texts)
         with account.timed("record"):
             self.box.keep()
             account = step.hook("ledger", account)
@@ -122,8 +122,9 @@ class _Batch:
             },
         )
 
-    def _write_slices(self, texts: MicroTexts, winners: DataFrame, filled: Filled | None, allowance: Allowance) -> None:
-        step, account = self.step, self.account
+    def _write_slices(self, texts: MicroTexts, winners: DataFrame, filled: Filled | None, allowance: Allowance) -> bool:
+        """Write every slice; tell whether nodes of texts may be left that no row points at."""
+        step, account, left_texts = self.step, self.account, False
         count = staging.slices(account.rows_read)
         for number in range(count):
             allowance.check_time(account.embedding)
@@ -133,23 +134,22 @@ class _Batch:
             writer = GraphWriter(step, self.batch_id, allowed(account.rows_read), mine.vectors if mine else None)
             work = SliceLoad(step, self.batch_id, account, self.box, writer, texts)
             work.load(winners.where(winners[staging.SLICE] == number), mine.faults if mine else {})
+            left_texts |= work.left_texts
             log.info(
                 "slice.written",
                 extra={"table": step.table.name, "batch": self.batch_id, "slice": number, **account.outcomes},
             )
+        return left_texts
 
-    def _sweep_texts(self) -> None:
+    def _sweep_texts(self, spark: SparkSession, *, maybe: bool) -> None:
         """Take away nodes of texts that no row points at any more, before the ledger says that all is done."""
-        step, account = self.step, self.account
+        step = self.step
         table = step.deletes or step.table
-        removed = sum(terms["removed"] for terms in account.relationships.values())
-        refused = account.outcomes["superseded"] + account.outcomes["dead_lettered"]
-        # The first micro-batch of a run may be one that was killed between its edges and this; without a ledger to
-        # look at every one may be.
-        maybe_killed = self.batch_id == step.last_recorded + 1 or step.last_recorded < 0
-        if removed or refused or account.outcomes["deleted"] or maybe_killed:
-            with account.timed("write"):
-                for label in dict.fromkeys(each.end_label for each in table.relationships if each.of_text):
+        labels = dict.fromkeys(each.end_label for each in table.relationships if each.of_text)
+        # The first micro-batch of a run may be one that was killed between its edges and this.
+        if labels and (maybe or step.ledger.of_run(spark, step.run_id)[0] == 0):
+            with self.account.timed("write"):
+                for label in labels:
                     removal.sweep(step.connection, table, label)
 
     def _freeze(self, batch: DataFrame) -> DataFrame:

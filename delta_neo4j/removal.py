@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.cypher import removal
 from delta_neo4j.cypher.common import OWNER
-from delta_neo4j.transactions import Writer, open_driver
+from delta_neo4j.errors import GraphUnavailableError
+from delta_neo4j.transactions import RefusedError, Writer, open_driver
 
 if TYPE_CHECKING:
     from delta_neo4j.plan import Connection, Table
@@ -39,7 +40,12 @@ def in_batches(connection: Connection, statement: str, more: dict[str, Any]) -> 
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         writer = Writer(session, {"app": "delta-neo4j", "stage": "removal"}, connection.retry_seconds)
         while True:
-            rows = int(writer.run(statement, {**more, "most": MOST})[0]["rows"])
+            try:
+                rows = int(writer.run(statement, {**more, "most": MOST})[0]["rows"])
+            except RefusedError as error:
+                raise GraphUnavailableError(
+                    f"Neo4j refuses a removal ({error.reason}): another writer works on the same nodes; run again"
+                ) from error
             removed += rows
             if rows < MOST:
                 return removed

@@ -34,6 +34,7 @@ class SliceLoad:
     box: LetterBox
     writer: GraphWriter
     texts: MicroTexts
+    left_texts: bool = False  # a node of a text may have lost its last row, or never had one
 
     def load(self, rows: DataFrame, faults: dict[str, str]) -> None:
         """Write winning rows; those of whose text something could not be embedded (`faults`) are dead letters."""
@@ -64,6 +65,7 @@ class SliceLoad:
         account.without_text += written.counts["without_text"]
         account.add_truncated(None if written.counts["length_unknown"] else written.counts["truncated"])
         self._add_effort(written.counts + effort)
+        self.left_texts |= bool(written.refusals or written.counts["superseded"])
         if written.refusals:
             self.box.add(self.box.letters.of_refused(rows, written.refusals, "nodes"), len(written.refusals))
         for position, kind in enumerate(step.table.edge_types):
@@ -93,6 +95,7 @@ class SliceLoad:
             counts = self.writer.delete(rows, table).counts
         for outcome in ("deleted", "unchanged"):
             self.account.outcomes[outcome] += counts[outcome]
+        self.left_texts |= bool(counts["deleted"])
         self._add_effort(counts)
 
     def _leave_unchanged(self, rows: DataFrame) -> DataFrame | None:
@@ -129,6 +132,7 @@ class SliceLoad:
             self._check_seen(relationship.type, seen, held)
             self._check_text_nodes(relationship, related.counts["nodes_created"])
             refused += self._add_edges(relationship.type, related, rows)
+            self.left_texts |= relationship.of_text and bool(related.counts["removed"])
         if table.chunks:
             with self.account.timed("relate"):
                 related = self.writer.chunks(rows, self.texts.pieces(), stamp=not refused)

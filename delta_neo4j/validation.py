@@ -46,6 +46,7 @@ SPARK_TYPES = {
     "local_datetime": "TIMESTAMP_NTZ",
 }
 _MOMENT_TYPES = {"date": DateType, "datetime": TimestampType, "local_datetime": TimestampNTZType}
+_PYTHONS_SECONDS = (-62_135_596_800, 253_402_300_799)  # since 1970, of the years 1 to 9999 in UTC
 _MOMENTS = tuple(_MOMENT_TYPES.values())
 WHOLE_TYPES = ("point", "map")  # structs and maps that travel as they are
 # Every digit of a moment, in UTC: the default format stops at milliseconds and follows the session's zone.
@@ -118,7 +119,7 @@ def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]
     is_utf8 = _utf8_test(rows)
     for each in table.inputs:
         name = raw_column(table, each)
-        broken = _somewhere(rows.schema[name].dataType, F.col(name), StringType, lambda text: ~is_utf8(text))
+        broken = _somewhere(rows.schema[name].dataType, F.col(name), StringType, lambda _, text: ~is_utf8(text))
         if broken is not None:
             yield "not_utf8", broken, F.lit(f"{each} is not UTF-8 text")
     for prop in table.key:
@@ -170,19 +171,22 @@ def _kind(table: Table, prop: Property, schema: StructType) -> DataType:
     return ArrayType(item) if is_list(prop) else item
 
 
-def _beyond_python(moment: Column) -> Column:
-    return ~F.year(moment).between(1, 9999)
+def _beyond_python(kind: DataType, moment: Column) -> Column:
+    held = F.year(moment).between(1, 9999)
+    if isinstance(kind, TimestampType):  # it passes through the session's zone and through UTC
+        held &= F.unix_seconds(moment).between(*_PYTHONS_SECONDS)
+    return ~held
 
 
 def _somewhere(
     kind: DataType,
     value: Column,
     wanted: type[DataType] | tuple[type[DataType], ...],
-    holds: Callable[[Column], Column],
+    holds: Callable[[DataType, Column], Column],
 ) -> Column | None:
     """Tell whether a condition holds for a value of a wanted type, or one inside it; None where there can be none."""
     if isinstance(kind, wanted):
-        return holds(value)
+        return holds(kind, value)
     if isinstance(kind, StructType):
         parts = [_somewhere(field.dataType, value[field.name], wanted, holds) for field in kind]
     elif isinstance(kind, MapType):

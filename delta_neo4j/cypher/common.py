@@ -61,7 +61,7 @@ def alone(node: str) -> str:
     names, prefixes of flattened maps).
     """
     return (
-        f"({node}._dn_owner = $owner AND all(label IN labels({node}) WHERE label IN $labels) AND all(name IN "
-        f"keys({node}) WHERE name IN $known OR any(map IN $maps WHERE name STARTS WITH map)) "
+        f"(coalesce({node}._dn_owner = $owner, false) AND all(label IN labels({node}) WHERE label IN $labels) "
+        f"AND all(name IN keys({node}) WHERE name IN $known OR any(map IN $maps WHERE name STARTS WITH map)) "
         f"AND NOT EXISTS {{ ({node})-[theirs]-() WHERE coalesce(theirs._dn_owner, '') <> $owner }})"
     )

@@ -73,6 +73,24 @@ def test_clear_takes_away_everything_a_mapping_loaded_and_a_load_brings_it_back(
     assert dump(lts_graph.driver) == before
 
 
+@pytest.mark.parametrize("way", ["delete", "clear"])
+def test_a_node_that_was_there_before_keeps_its_key_alone(spark, lts_graph, loads, way):
+    """The loader did not make it, so it stays; what the load put on it goes, and a second removal finds nothing."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(3)])
+    lts_graph.query("CREATE (:RemovalEvent {removal_id: 'RE000001'})")
+    runs.succeed()
+    for found in (3, 0):
+        if way == "delete":
+            keys = [f"RE{n:06d}" for n in range(3)]
+            assert frames.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == found
+        else:
+            told = clear.clear(spark, runs.settings(), clear.loaded(spark, runs.settings()))
+            assert told[0] == f"removals: {found} nodes removed"
+        left = lts_graph.query("MATCH (n:RemovalEvent) RETURN properties(n) AS p")
+        assert left == [{"p": {"removal_id": "RE000001"}}]
+
+
 def test_clear_asks_and_refuses_a_server_elsewhere(spark, lts_graph, loaded, monkeypatch):
     """Without a yes nothing goes; a Neo4j that is not on this machine needs a flag of its own."""
     settings = loaded.settings()
@@ -152,6 +170,10 @@ def test_a_relationship_that_moves_to_an_edge_list_stays(spark, lts_graph, loads
     assert lts_graph.value(count) == 20
     write(spark, runs.source, [removal(3, supplier_code="S9")])
     runs.succeed(mapping=str(mapping), sources=sources)
+    assert lts_graph.value(count) == 20
+    settings = runs.settings(mapping=str(mapping), sources=sources)
+    report = frames.upsert(spark, settings, _frame(spark, [removal(4, supplier_code="S8")]), "removals")
+    assert report.summary()["totals"]["relationships"]["MADE_BY"]["written"] == 1
     assert lts_graph.value(count) == 20
 
 

@@ -182,6 +182,45 @@ tables:
         assert [row["reason_class"] for row in letters] == [reason]
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_moment_beyond_pythons_is_a_dead_letter_where_it_would_become_one(spark, things, lts_graph, zone):
+    """In a key, an end's key, on a relationship, in a list; in any session's zone."""
+    mapping = r"""
+tables:
+  - name: things
+    source: things
+    labels: [Thing]
+    key: [{property: thing_id, column: id}, {property: at, column: keyed, type: datetime}]
+    properties: [{column: listed, type: list<datetime>}, {column: plain, type: datetime}]
+    relationships:
+      - type: KEYED_ON
+        end: {label: Day, key: [{property: day, column: ended, type: datetime}]}
+        properties: [{column: related, type: datetime}]
+"""
+    first, last = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999, in UTC
+    names = ("keyed", "ended", "related", "listed", "plain")
+    schema = "id STRING, keyed TIMESTAMP, ended TIMESTAMP, related TIMESTAMP, listed ARRAY<TIMESTAMP>, plain TIMESTAMP"
+    lines = []
+    for beyond in names:
+        for second in (first - 1, last + 1):
+            moments = {name: f"timestamp_seconds({second if name == beyond else 0})" for name in names}
+            moments["listed"] = f"array({moments['listed']})"
+            columns = ", ".join(f"{made} AS {name}" for name, made in moments.items())
+            lines.append(f"SELECT '{beyond} {second}' AS id, {columns}")
+    before = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        runs = things([], mapping, schema)
+        spark.sql(" UNION ALL ".join(lines)).write.format("delta").mode("append").save(runs.source)
+        outcomes = runs.succeed()["totals"]["outcomes"]
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
+    assert (outcomes["written"], outcomes["dead_lettered"]) == (2, 8)
+    assert lts_graph.value("MATCH (n:Thing) RETURN collect(DISTINCT split(n.thing_id, ' ')[0]) AS p") == ["plain"]
+    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
+    assert {row["reason_class"] for row in letters} == {"out_of_range"}
+
+
 def test_a_text_of_ten_megabytes_is_a_text(things, lts_graph):
     """It is stored whole; only its neighbours in the transaction become fewer."""
     things([_row("a", text="é" * 5_000_000), _row("b", text="small")]).succeed()

@@ -149,7 +149,7 @@ ALLOWED = {
     "mapping_history": {"drift", "plan", "source"},
     "micro_texts": {"errors", "pieces", "staging", "validation"},
     "pieces": set(),
-    "removal": {"cypher.common", "cypher.removal", "transactions"},
+    "removal": {"cypher.common", "cypher.removal", "errors", "transactions"},
     "slice_load": {"cypher.edges", "dead_letters", "errors"},
     "clear": {
         "checkpoint", "cypher.removal", "mapping", "mapping_history", "removal", "server", "state", "transactions",

@@ -41,6 +41,7 @@ def test_what_gives_another_value_at_every_reading_is_refused(expression):
         ("cast(('now') as date)", "another one at every reading"),
         ("date((('now')))", "another one at every reading"),
         ("datediff('today', installed)", "another one at every reading"),
+        ("cast(coalesce(upper(a), ('now')) as date)", "another one at every reading"),
         ("date_add(coalesce(a, 'today'), 1)", "another one at every reading"),
         ("explode(a)", "several rows of one"),
         ("`explode`(a)", "several rows of one"),
@@ -70,6 +71,8 @@ def test_what_does_not_stand_alone_is_refused(expression, words):
         "status = 'now'", "cast('2024-01-01' as date)", "extract(year from a)", "trim(both ' ' from a)",
         "case when a = 'select' then 1 else 2 end", "array_contains(b, 'explode')", "`over`", "uuid_text", "my_rand(a)",
         "x.`rand`", "a[0]", "transform(b, x -> x + 1)", "r'a;b'", "(table + 1)", "table", "date",
+        "cast(if(flag = 'now', 1, 0) as int)", "cast(status = 'today' as boolean)", "cast(concat('now ', a) as string)",
+        "cast(replace(t, 'now ', '') as date)", "date_add(if(shift='today', a, b), 1)",
         "named_struct('now', a).now", "if(year(a) > 2000, 'now', 'then')",
     ],
 )  # fmt: skip

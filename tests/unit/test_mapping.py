@@ -123,6 +123,12 @@ LISTED = """  - name: listed
     source: listed
     relationship: {type: IN, from: {label: Thing, key: [{column: id}]}, to: {label: Room, key: [{column: room}]}}
 """
+ROOMS = """  - name: rooms
+    source: rooms
+    labels: [Room]
+    key: [{column: room}]
+    relationships: [{type: IN, direction: in, end: {label: Thing, key: [{column: id}]}}]
+"""
 TEXT_NODES = "text_nodes: {label: Thing, relationship: R}"
 
 
@@ -186,7 +192,11 @@ def test_a_faulty_mapping_is_refused_in_one_line(tmp_path, change, words):
         (SECOND.replace("[Thing]", "[THING]"), r"the keys Thing\(id\) and THING\(id\) would both have the constraint"),
         (
             RELATED + LISTED,
-            "relationship IN comes from the rows of things and from the edge list listed",
+            "relationship IN comes from the rows, as its start, of things and from the edge list of listed",
+        ),
+        (
+            RELATED + ROOMS,
+            "relationship IN comes from the rows, as its start, of things and from the rows, as its end, of rooms",
         ),
     ],
 )
