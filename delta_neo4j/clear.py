@@ -44,7 +44,7 @@ def loaded(spark: SparkSession, settings: LoadSettings) -> list[Loaded]:
     server_version(connection)  # says in one line what is wrong with address, password or database
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         tables = read_mapping(settings.mapping, settings.sources).tables
-        histories = MappingHistory.of_all(spark, state, tables)
+        histories = MappingHistory.of_all(spark, state, [table.name for table in tables])
         for plain in reversed(tables):
             history = histories[plain.name]
             table, tokens = history.with_retired(plain), tuple(history.source_tokens)

@@ -252,18 +252,14 @@ def main(arguments: list[str] | None = None, defaults: Mapping[str, Any] | None 
     except click.ClickException as error:
         error.show()
         code = SettingsError.exit_code
-    except LoaderError as error:
-        if "--debug" in given:
-            traceback.print_exception(error)
-        click.echo(f"delta-neo4j: {error}", err=True)
-        code = error.exit_code
     except click.Abort:
         code = UNEXPECTED
     except Exception as error:  # noqa: BLE001  # whatever it is, it is told in one line; --debug shows the trace
         if "--debug" in given:
             traceback.print_exception(error)
-        click.echo(f"delta-neo4j: {_as_loader_error(error)}", err=True)
-        code = UNEXPECTED
+        told = _as_loader_error(error)
+        click.echo(f"delta-neo4j: {told}", err=True)
+        code = told.exit_code
     if code:
         # A job that returned is a job that succeeded; only failure may end the process.
         raise SystemExit(code)

@@ -39,10 +39,7 @@ _NO_ARGUMENTS = frozenset({"unix_timestamp"})  # without an argument it is the p
 # A text that is cast to a moment may be the moment of the cast.
 _MOMENT_TEXT = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz", "timestamp_ltz"})
-_TO_MOMENTS = _MOMENTS | {"cast", "try_cast", "to_date", "to_timestamp", "to_timestamp_ntz", "to_timestamp_ltz",
-                          "try_to_date", "try_to_timestamp"}  # fmt: skip
-
-# Besides those, functions of which Spark casts a text to a moment by itself.
+# Functions that make a moment of a text, be it by a cast that Spark adds.
 _OF_MOMENTS = _MOMENTS | {
     "to_date", "to_timestamp", "to_timestamp_ntz", "to_timestamp_ltz", "try_to_date", "try_to_timestamp",
     "add_months", "date_add", "date_diff", "date_format", "date_part", "date_sub", "date_trunc", "dateadd", "datediff",

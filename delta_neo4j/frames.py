@@ -84,16 +84,14 @@ def _reported(
         frame = frame_of(table)
         found = SourceVersion(f"{FRAME}{table.name}", 0, frame.schema)
         ready = preflight.check(spark, Graph("", (plain,)), settings, state, {table.name: found})
-        others = tuple(other for other in graph.tables if other.name != table.name)
-        history = replace(ready.histories[table.name], others=others)
-        ready = replace(ready, histories={table.name: history})
         report.ready(ready, spark.version)
         report.seconds["preflight"] = time.monotonic() - began
-        # A mapping that writes nothing is no news of what the loader wrote.
         budget = settings.budget(report.started_at.timestamp())
-        step = fresh_step(spark, settings, plain, ready, run_id=report.run_id, budget=budget, note=not deletes)
+        # A mapping that writes nothing is no news of what the loader wrote.
+        mapped = None if deletes else graph.tables
+        step = fresh_step(spark, settings, plain, ready, mapped, run_id=report.run_id, budget=budget)
         if deletes:
-            step = replace(step, deletes=history.with_retired(table))
+            step = replace(step, deletes=ready.histories[table.name].with_retired(table))
         report.tables.append(TableRun(table.name, step.load.load_id, source.APPEND, 0))
         _run(spark, step, source.contract(step.table, frame), report)
 

@@ -74,7 +74,7 @@ def _run(
     report.seconds["preflight"] = time.monotonic() - began
     failed: list[LoaderError] = []
     for table in graph.tables:
-        step = make_step(spark, settings, table, ready, run_id=report.run_id, budget=budget, hook=hook)
+        step = make_step(spark, settings, table, ready, graph.tables, run_id=report.run_id, budget=budget, hook=hook)
         version = ready.sources[table.name].version
         run = TableRun(table.name, step.load.load_id, source.APPEND, version)
         report.tables.append(run)
@@ -103,17 +103,18 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: LoadStep, run
     _reconcile(spark, step.table, step, run)
 
 
-def make_step(
+def make_step(  # what it is made of
     spark: SparkSession,
     settings: LoadSettings,
     table: Table,
     ready: Ready,
+    mapped: tuple[Table, ...],
     *,
     run_id: str,
     budget: Budget,
     hook: Callable[[str, Any], Any] = no_hook,
 ) -> LoadStep:
-    """Put together the step that loads a table's micro-batches, resuming its load or minting one."""
+    """Put together the step that loads one of the `mapped` tables, resuming its load or minting one."""
     state, folder = State(settings.state), _folder(settings, table)
     found = ready.sources[table.name]
     table = drift.expanded(table, found.schema)
@@ -124,7 +125,8 @@ def make_step(
     with ThreadPoolExecutor(1) as beside:
         # A commit of a cold JVM takes a second; the ledger is read meanwhile.
         noted = beside.submit(history.note, spark, table, found, source.APPEND)
-        step = _step(settings, history.with_retired(table), ready, load_, run_id=run_id, budget=budget, hook=hook)
+        whole = history.with_retired(table, mapped)
+        step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, hook=hook)
         last_recorded, rows_recorded = step.ledger.standing(spark)
         read_before = step.ledger.read_before(spark)
         noted.result()
@@ -232,31 +234,32 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     table = graph.tables[0]
     budget = settings.budget(time.time())
     ready = preflight.check(spark, graph, settings, State(settings.state))
-    step = fresh_step(spark, settings, table, ready, run_id=uuid.uuid4().hex[:12], budget=budget)
+    step = fresh_step(spark, settings, table, ready, graph.tables, run_id=uuid.uuid4().hex[:12], budget=budget)
     return lambda batch, batch_id: step(source.contract(step.table, batch), batch_id)
 
 
-def fresh_step(
+def fresh_step(  # what it is made of
     spark: SparkSession,
     settings: LoadSettings,
     table: Table,
     ready: Ready,
+    mapped: tuple[Table, ...] | None,
     *,
     run_id: str,
     budget: Budget,
-    note: bool = True,
 ) -> LoadStep:
     """
     Put together a step without a checkpoint: a load of its own, newer than every other.
 
     A stream that somebody else began has a checkpoint of its own, whose batch ids say nothing about those in our
-    ledger; a batch that comes again changes nothing. With `note` the mapping goes on record.
+    ledger; a batch that comes again changes nothing. With the `mapped` tables, of which `table` is one, the mapping
+    goes on record.
     """
     found, state = ready.sources[table.name], State(settings.state)
     table = drift.expanded(table, found.schema)
     history = ready.histories[table.name]
-    if note:
-        history.note(spark, table, found, source.APPEND)
     load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
-    held = history.with_retired(table) if note else table
-    return _step(settings, held, ready, load_, run_id=run_id, budget=budget)
+    if mapped is not None:
+        history.note(spark, table, found, source.APPEND)
+        table = history.with_retired(table, mapped)
+    return _step(settings, table, ready, load_, run_id=run_id, budget=budget)

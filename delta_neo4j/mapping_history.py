@@ -19,7 +19,7 @@ from delta_neo4j.plan import TEXT_HASH, Property, Relationship, Retired
 from delta_neo4j.source import source_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from pyspark.sql import SparkSession
 
@@ -39,23 +39,13 @@ class MappingHistory:
     state: State
     table_name: str
     records: tuple[dict[str, Any], ...]
-    others: tuple[Table, ...] = ()  # of the mapping: what they write is not retired here
 
     @classmethod
-    def of_all(cls, spark: SparkSession, state: State, tables: Sequence[Table]) -> dict[str, MappingHistory]:
-        """Read those of a mapping's tables at once."""
-        names = [table.name for table in tables]
+    def of_all(cls, spark: SparkSession, state: State, names: list[str]) -> dict[str, MappingHistory]:
+        """Read those of several tables at once."""
         wanted = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at")
         records = [row.asDict() for row in wanted.collect()]
-        return {
-            name: cls(
-                state,
-                name,
-                tuple(record for record in records if record["table_name"] == name),
-                tuple(table for table in tables if table.name != name),
-            )
-            for name in names
-        }
+        return {name: cls(state, name, tuple(r for r in records if r["table_name"] == name)) for name in names}
 
     @property
     def columns(self) -> dict[str, str] | None:
@@ -77,14 +67,17 @@ class MappingHistory:
         if row[1:] != tuple(last.get(name) for name in ("table_id", "source_mode", "digest", "writes", "columns")):
             self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC))])
 
-    def with_retired(self, table: Table) -> Table:
+    def with_retired(self, table: Table, mapped: Iterable[Table] = ()) -> Table:
         """
         Give the table with what earlier mappings of it wrote and this one does not.
 
-        What another table of the mapping writes on nodes of the same label is left out: it may have moved there.
+        What another of the `mapped` tables writes on nodes of the same label is left out: it may have moved there, and
+        is not to be taken away. Who takes rows away altogether leaves `mapped` out: all of it is the loader's.
         """
         kept: dict[str, set[Any]] = {kind: set(found) for kind, found in _writes(table).items()}
-        for other in self.others:
+        for other in mapped:
+            if other.name == table.name:
+                continue
             for kind, found in _on_label(other, table.labels[:1]).items():
                 kept[kind] |= set(found)
         gone: dict[str, list[Any]] = {kind: [] for kind in kept}

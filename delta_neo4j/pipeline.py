@@ -28,7 +28,7 @@ from delta_neo4j.validation import validated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     from delta_neo4j.checkpoint import Load
     from delta_neo4j.embedding.base import Embedder
@@ -66,6 +66,7 @@ class LoadStep:
     read_before: bool = False  # an earlier load of the state has read this table, so its rows may be in the graph
     budget: Budget = UNLIMITED
     reach: Reach = field(default_factory=Reach)
+    swept: set[str] = field(default_factory=set, compare=False, repr=False)  # labels; by whatever process runs batches
     hook: Callable[[str, Any], Any] = no_hook
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -106,7 +107,7 @@ class _Batch:
             winners = texts.counted()
             filled = self._embed(texts, allowance)
         left_texts = self._write_slices(texts, winners, filled, allowance)
-        self._sweep_texts(batch.sparkSession, maybe=left_texts)
+        self._sweep_texts(maybe=left_texts)
         with account.timed("record"):
             self.box.keep()
             account = step.hook("ledger", account)
@@ -141,16 +142,16 @@ class _Batch:
             )
         return left_texts
 
-    def _sweep_texts(self, spark: SparkSession, *, maybe: bool) -> None:
+    def _sweep_texts(self, *, maybe: bool) -> None:
         """Take away nodes of texts that no row points at any more, before the ledger says that all is done."""
         step = self.step
         table = step.deletes or step.table
-        labels = dict.fromkeys(each.end_label for each in table.relationships if each.of_text)
-        # The first micro-batch of a run may be one that was killed between its edges and this.
-        if labels and (maybe or step.ledger.of_run(spark, step.run_id)[0] == 0):
-            with self.account.timed("write"):
-                for label in labels:
+        for label in dict.fromkeys(each.end_label for each in table.relationships if each.of_text):
+            # The first micro-batch of a run may be one that was killed between its edges and this.
+            if maybe or label not in step.swept:
+                with self.account.timed("write"):
                     removal.sweep(step.connection, table, label)
+                step.swept.add(label)
 
     def _freeze(self, batch: DataFrame) -> DataFrame:
         step, account = self.step, self.account

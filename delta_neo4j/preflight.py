@@ -124,7 +124,7 @@ def _tables(
     grants.check_readable(spark, [table.source for table in named], settings.state)
     with ThreadPoolExecutor(1) as beside:
         # Either is seconds of a cold JVM, and most of it on one core.
-        kept = beside.submit(MappingHistory.of_all, spark, state, graph.tables)
+        kept = beside.submit(MappingHistory.of_all, spark, state, [table.name for table in graph.tables])
         sources = {**frames, **{table.name: source.describe(spark, table.source) for table in named}}
         histories = kept.result()
     for table in graph.tables:

@@ -75,7 +75,7 @@ class Neo4jSettings(_Values):
         parts = urlsplit(uri)
         if parts.scheme not in NEO4J_SCHEMES or not parts.hostname or "://" in uri.removeprefix(f"{parts.scheme}://"):
             raise ValueError(
-                f"a Neo4j address looks like neo4j+s://HOST, a host alone has no scheme; "
+                "a Neo4j address looks like neo4j+s://HOST, a host alone has no scheme; "
                 f"the scheme is one of {', '.join(NEO4J_SCHEMES)}"
             )
         _check_port(parts)
@@ -154,9 +154,8 @@ class TextSettings(_Values):
     budget_texts: int | None = Field(None, ge=0)
     budget_minutes: Figure | None = None
     budget_cost: Figure | None = None
-    price_per_hour: float | None = Field(
-        None, gt=0, allow_inf_nan=False
-    )  # of the endpoint while it embeds, in whatever currency
+    # Of the endpoint while it embeds, in whatever currency.
+    price_per_hour: float | None = Field(None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _a_cost_has_a_price(self) -> TextSettings:

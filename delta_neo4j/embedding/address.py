@@ -39,8 +39,8 @@ def rest_embedder(settings: EmbeddingSettings) -> tuple[RestEmbedder, str]:
     login: Login | None = None
     if token is None and settings.client_id is not None:
         login = _principal(settings, url, host)
-    elif token is None and found and _host(found.host) == _host(url) and _is_private(url):
-        login = found  # shown to nobody but its own workspace
+    elif token is None and found and _is_own(found.host, url):
+        login = found
     embedder = RestEmbedder(url, settings.endpoint, token, settings.wait_seconds, login)
     return embedder, f"REST endpoint {embedder.address}, {_as_whom(token, login)}"
 
@@ -58,7 +58,7 @@ def _principal(settings: EmbeddingSettings, url: str, host: str | None) -> Servi
     """Give the service principal; a server without TLS is shown none, but for a local one that is the host."""
     if settings.client_secret is None:
         raise SettingsError("DATABRICKS_CLIENT_ID is set, but DATABRICKS_CLIENT_SECRET is not")
-    if urlsplit(url).scheme != "https" and (host is None or _host(host) != _host(url) or not _is_private(url)):
+    if urlsplit(url).scheme != "https" and (host is None or not _is_own(host, url)):
         return None
     parts = urlsplit(url)
     return ServicePrincipal(
@@ -80,10 +80,8 @@ def _in_a_workspace(url: str) -> bool:
     return "/serving-endpoints/" in urlsplit(url).path
 
 
-def _is_private(url: str) -> bool:
-    """Tell whether nobody on the way can read what is sent."""
-    return urlsplit(url).scheme == "https" or _host(url) in LOOPBACK
-
-
-def _host(address: str) -> str | None:
-    return urlsplit(address).hostname
+def _is_own(workspace_host: str, url: str) -> bool:
+    """Tell whether an address is a workspace's own, and nobody on the way can read what is sent there."""
+    parts = urlsplit(url)
+    private = parts.scheme == "https" or parts.hostname in LOOPBACK
+    return private and urlsplit(workspace_host).hostname == parts.hostname

@@ -170,8 +170,11 @@ def _temporary():
     return sorted(Path(tempfile.gettempdir()).glob("*.yml"))
 
 
-def test_load_test_reports_its_rate_and_leaves_no_trace(notebook, mine, endpoint, tmp_path, capsys):
+def test_load_test_reports_its_rate_and_leaves_no_trace(notebook, mine, endpoint, tmp_path, capsys, monkeypatch):
     """N removals are loaded by parallel writers under labels of their own and go again, and nothing else goes."""
+    # What a cluster may say of production is not taken.
+    monkeypatch.setenv("SOURCE_TABLE", "prod.fleet.removals")
+    monkeypatch.setenv("CHECKPOINT_LOCATION", str(tmp_path / "production"))
     before, files = mine(), _temporary()
     session = notebook("04_load_test", rows="300", writers="2", folder=str(tmp_path / "volume"))
     figures = json.loads(session.exit)
@@ -188,6 +191,7 @@ def test_load_test_reports_its_rate_and_leaves_no_trace(notebook, mine, endpoint
     assert session.namespace["removed"] > 300  # with their components and aircraft
     assert mine() == before
     assert list((tmp_path / "volume").iterdir()) == []
+    assert not (tmp_path / "production").exists()
     assert _temporary() == files
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from click.testing import CliRunner
 
-from delta_neo4j import clear, frames
+from delta_neo4j import checkpoint, clear, frames
 from delta_neo4j.cli import cli, spark_session
-from delta_neo4j.mapping import read_mapping
 from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.state import State
 from tests.support.graph_dump import dump
@@ -218,13 +219,14 @@ def test_keys_are_a_list(spark, lts_graph, loads, keys):
     assert "a list of keys" in str(report.error)
 
 
-def test_a_checkpoint_goes_on_after_another_one_of_the_same_table(spark, lts_graph, loads, tmp_path):
-    """What is appended later wins, whichever checkpoint reads it and whenever that was begun."""
+def test_a_checkpoint_goes_on_after_another_one_of_the_same_table(spark, lts_graph, loads, tmp_path, monkeypatch):
+    """What is appended later wins, whichever checkpoint reads it, whenever begun and whatever the clock says."""
     runs = loads(lts_graph)
     write(spark, runs.source, [removal(n) for n in range(5)])
     runs.succeed()
     runs.succeed(checkpoint=str(tmp_path / "another"))
     write(spark, runs.source, [removal(1, RMV_REA_TX="newer")])
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(time=lambda: 0.0))  # set back to 1970
     assert runs.succeed()["totals"]["outcomes"]["written"] == 1
     assert lts_graph.value("MATCH (n {removal_id: 'RE000001'}) RETURN n.RMV_REA_TX AS t") == "newer"
 
@@ -259,8 +261,7 @@ def test_frames_are_upserted_and_keys_deleted_with_the_same_account(spark, lts_g
     assert (report.summary()["totals"]["rows_read"], report.balanced) == (4, True)
     assert (outcomes["deleted"], outcomes["unchanged"], outcomes["superseded"]) == (2, 1, 1)
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 3
-    mapped = read_mapping("removals").tables
-    history = MappingHistory.of_all(spark, State(runs.state), mapped)["removals"]
+    history = MappingHistory.of_all(spark, State(runs.state), ["removals"])["removals"]
     assert (len(history.records), history.columns) == (1, None)  # a frame says nothing of a table's columns
     keys = spark.createDataFrame([("RE000003",)], "`:ID(RemovalEvent)` STRING")
     assert frames.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == 1

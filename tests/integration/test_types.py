@@ -71,6 +71,12 @@ def _read(graph, key):
     return graph.query("MATCH (n:Thing {thing_id: $key}) RETURN n AS n", key=key)[0]["n"]
 
 
+def _letters(spark, runs):
+    """Give each dead letter's class by the first part of its key."""
+    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
+    return {json.loads(row["row_key"])[0]: row["reason_class"] for row in letters}
+
+
 def test_every_type_comes_back_as_it_went_in(things, lts_graph):
     """Temporal values, points, lists and flattened maps are what the driver reads; decimals keep every digit."""
     money = "12345678901234567890.000000000000000001"
@@ -142,8 +148,7 @@ tables:
     runs = things(rows, mapping, schema)
     summary = runs.succeed()
     assert summary["totals"]["outcomes"]["written"] == 1
-    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
-    reasons = {json.loads(row["row_key"])[0][:12]: row["reason_class"] for row in letters}
+    reasons = {key[:12]: kind for key, kind in _letters(spark, runs).items()}
     assert {name: kind for name, kind in reasons.items() if kind != "type_mismatch"}.keys() == {
         "nowhere", "surrogate", "xxxxxxxxxxxx",
     }  # fmt: skip
@@ -176,8 +181,7 @@ tables:
     schema = "id STRING, listed BINARY, mapped BINARY, list_year INT, map_year INT, part_year INT, year INT"
     runs = things(rows, mapping, schema)
     assert runs.succeed()["totals"]["outcomes"]["written"] == 2
-    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
-    assert {json.loads(row["row_key"])[0]: row["reason_class"] for row in letters} == {
+    assert _letters(spark, runs) == {
         "listed": "not_utf8", "mapped": "not_utf8",
         "list_year": "out_of_range", "map_year": "out_of_range", "part_year": "out_of_range",
     }  # fmt: skip
@@ -217,8 +221,7 @@ tables:
         spark.conf.set("spark.sql.session.timeZone", before)
     assert (outcomes["written"], outcomes["dead_lettered"]) == (2, 8)
     assert lts_graph.value("MATCH (n:Thing) RETURN collect(DISTINCT split(n.thing_id, ' ')[0]) AS p") == ["plain"]
-    letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
-    assert {row["reason_class"] for row in letters} == {"out_of_range"}
+    assert set(_letters(spark, runs).values()) == {"out_of_range"}
 
 
 def test_a_text_of_ten_megabytes_is_a_text(things, lts_graph):

@@ -25,7 +25,7 @@ def test_usual_labels_are_accepted(name):
     assert schema_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["a`b", "a\\u0060b", "a\x00b", "a\nb", "_dn_version", ""])
+@pytest.mark.parametrize("name", ["a`b", "a\\u0060b", "a\x00b", "a\nb", "a\ud800", "_dn_version", ""])
 def test_dangerous_property_names_are_refused(name):
     """Back-ticks, escapes, control characters and the loader's own prefix are refused."""
     with pytest.raises(MappingError):

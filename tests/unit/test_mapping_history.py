@@ -19,8 +19,8 @@ BACK = {"type": "IN", "direction": "in", "end": {"label": "Thing", "key": [{"col
 def _retired(*others):
     """Give the properties and relationships that go from the things of a mapping with these other tables."""
     things, *rest = (table.planned() for table in MappingModel(tables=[THING, *others]).tables)
-    history = MappingHistory(None, "things", ({"writes": json.dumps(BEFORE)},), tuple(rest))
-    found = history.with_retired(things)
+    history = MappingHistory(None, "things", ({"writes": json.dumps(BEFORE)},))
+    found = history.with_retired(things, [things, *rest])
     return found.retired.properties, [relationship.type for relationship in found.relationships]
 
 

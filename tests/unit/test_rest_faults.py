@@ -192,7 +192,7 @@ def test_another_dimension_stops(endpoint):
         ((404, {}, '{"error_code": "RESOURCE_DOES_NOT_EXIST"}'), SettingsError, "HTTP 404"),
         ((302, {"Location": "https://x/login?next=secret"}, ""), SettingsError, r"redirects to https://x/login \("),
         ((400, {}, "Resource does not support direct Data Plane access"), SettingsError, "call it by its workspace"),
-        ((401, {}, "Invalid access token"), SettingsError, "EMBEDDING_TOKEN"),
+        ((401, {}, "Invalid access token"), SettingsError, "plain http address is shown EMBEDDING_TOKEN alone"),
         ((403, {}, "PERMISSION_DENIED"), SettingsError, "CAN QUERY"),
         ((500, {}, "oops"), EndpointUnavailableError, "HTTP 500 oops"),
     ],
@@ -233,6 +233,9 @@ def test_an_address_is_told_without_its_query(endpoint, status):
     _, raised = until_it_stops(embedder.embed_texts(TEXTS, Calls()))
     assert endpoint.url in str(raised)
     assert "secret" not in f"{raised} {embedder!r}"
+    _, raised = until_it_stops(RestEmbedder("http://127.0.0.1:1/i?code=secret", "e").embed_texts(TEXTS, Calls()))
+    assert "http://127.0.0.1:1/i did not answer: ConnectionRefusedError" in str(raised)
+    assert "secret" not in str(raised)
 
 
 def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
