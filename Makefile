@@ -60,7 +60,7 @@ test-lts: install $(LTS_INSTALLED) ## Unit and Spark tests and whole loads with 
 test-connect: install ## Spark tests and whole loads through Spark Connect
 	@$(WITH_JAVA) $(BIN)/python -m pytest --lane connect $(LANE_TESTS)
 
-test-deep: install ## Long histories and the kill matrix
+test-deep: install ## The kill matrix: a kill at every step of a micro-batch
 	@$(WITH_JAVA) $(BIN)/python -m pytest -m deep tests
 
 check: install ## Lint, types, imports

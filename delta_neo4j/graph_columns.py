@@ -10,7 +10,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.cypher.common import is_temporal
-from delta_neo4j.ranking import digest
+from delta_neo4j.ranking import edge_content_hash
 from delta_neo4j.rows import Bags
 from delta_neo4j.validation import end_key, typed
 
@@ -39,16 +39,16 @@ def bags(properties: tuple[Property, ...], absent: tuple[str, ...] = ()) -> Bags
 
 
 def edge_columns(table: Table, relationship: Relationship) -> list[Column]:
-    """Give `t0`…, the key of the other end, and the relationship's properties with their hash `q`."""
+    """Give `t0`…, the key of the other end, and the relationship's properties (as `property_columns`) with hash `q`."""
     if relationship.retired:
         return [F.lit(None).cast("string").alias(f"t{i}") for i in range(len(relationship.end_key))]
     ends = [end_key(table, p) for p in relationship.end_key]
     # A key with a part missing is no key: all its parts become null together. Rows without an end take part too:
     # an edge they had before must go, and the last pass stamps every row.
     columns = [F.when(whole(ends), end).alias(f"t{i}") for i, end in enumerate(ends)]
-    if relationship.properties:
-        values = [typed(table, p) for p in relationship.properties]
-        columns += [value.alias(f"p{i}") for i, value in enumerate(values)] + [digest(values).alias("q")]
+    if relationship.has_content:
+        columns += property_columns(table, relationship.properties)
+        columns.append(edge_content_hash(table, relationship).alias("q"))
     return columns
 
 

@@ -131,7 +131,8 @@ class GraphWriter:
             statement=edges.merge_relationships(table, position),
             parameters={"owner": OWNER, "stamp": stamp},
             end_width=len(relationship.end_key),
-            bags=bags(relationship.properties) if relationship.properties else None,
+            bags=bags(relationship.properties, relationship.absent) if relationship.has_content else None,
+            temporals=sum(map(is_temporal, relationship.properties)),
         )
         hub = [F.coalesce(F.col(f"t{i}").cast("string"), F.col("k0").cast("string")) for i in range(work.end_width)]
         # A hub's rows together: its record is locked and its chain walked once a transaction.
@@ -243,5 +244,6 @@ class GraphWriter:
             for each in table.relationships
         ]
         if table.chunks:
-            counts.append(F.coalesce(F.col("piece_count"), F.lit(0)))
+            # A text has one piece at least, so one whose pieces are all lost is missed too.
+            counts.append(F.coalesce(F.col("piece_count"), flag(F.col("text_hash").isNotNull())))
         return [without.alias("w"), cut.alias("x"), *(count.alias(f"e{i}") for i, count in enumerate(counts))]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-APPENDED = ("ledger", "dead_letters", "runs")
+APPENDED = ("ledger", "dead_letters", "runs", "mappings")
 
 
 def maintain(spark: SparkSession, location: str) -> Iterator[str]:

@@ -94,7 +94,16 @@ class MappingHistory:
             Relationship(kind, bool(incoming), label, _NO_KEY, "merge", retired=True, of_text=bool(of_text))
             for kind, incoming, label, of_text in gone["relationships"]
         )
-        return replace(table, retired=retired, relationships=(*lost, *table.relationships))
+        held = tuple(replace(r, absent=_of_edge(r, gone["edge_properties"])) for r in table.relationships)
+        return replace(table, retired=retired, relationships=(*lost, *held))
+
+
+def _of_edge(relationship: Relationship, gone: list[Any]) -> tuple[str, ...]:
+    return tuple(name for *place, name in gone if tuple(place) == _place(relationship))
+
+
+def _place(relationship: Relationship) -> tuple[str, bool, str]:
+    return relationship.type, relationship.incoming, relationship.end_label
 
 
 def _on_label(table: Table, label: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -111,7 +120,8 @@ def _on_label(table: Table, label: tuple[str, ...]) -> dict[str, list[Any]]:
 
 def _writes(table: Table) -> dict[str, list[Any]]:
     maps = [p.name for p in table.properties if p.type == "map"]
-    relationships = [(r.type, r.incoming, r.end_label, r.of_text) for r in table.relationships if not r.retired]
+    held = [r for r in table.relationships if not r.retired]
+    relationships = [(*_place(r), r.of_text) for r in held]
     if table.chunks:
         relationships.append((table.chunks.relationship, False, table.chunks.label, True))
     return {
@@ -120,4 +130,5 @@ def _writes(table: Table) -> dict[str, list[Any]]:
         + ([table.embedding.property] if table.embedding else []),
         "maps": maps,
         "relationships": relationships,
+        "edge_properties": [(*_place(r), p.name) for r in held for p in r.properties],
     }

@@ -27,7 +27,7 @@ class PropertyModel(Strict):
     expression: Expression | None = Field(None, description="Spark SQL over the source's columns, instead of `column`")
     property: PropertyName = Field("", description="the property's name in the graph; default: the column's")
     type: plan.PropertyType = Field("string", description="the property's type; values are cast to it")
-    filterable: bool = Field(False, description="search may filter by it inside the vector index (Neo4j 2026.01)")
+    filterable: bool = Field(False, description="goes into the vector index too, for SEARCH … WHERE (Neo4j 2026.01)")
 
     @model_validator(mode="before")
     @classmethod
@@ -71,6 +71,13 @@ def _each_once(properties: list[PropertyModel]) -> list[PropertyModel]:
     return properties
 
 
+def _of_an_edge(properties: list[PropertyModel]) -> list[PropertyModel]:
+    for each in properties:
+        if each.type == "map":  # which keys it had before is looked for on nodes alone
+            raise ValueError(f"property {each.property!r}: a relationship takes no map; type json keeps it as text")
+    return properties
+
+
 Key = Annotated[list[PropertyModel], Field(min_length=1), AfterValidator(_usable_as_key)]
 Properties = Annotated[list[PropertyModel], AfterValidator(_each_once)]
 
@@ -89,7 +96,7 @@ class RelationshipModel(Strict):
     direction: Literal["in", "out"] = Field("out", description="out: from the row's node to the end; in: to the row's")
     end: EndModel = Field(description="the node at the other end")
     on_missing: plan.OnMissing = Field("merge", description="what happens where there is no end node")
-    properties: Properties = Field([], description="of the relationship")
+    properties: Annotated[Properties, AfterValidator(_of_an_edge)] = Field([], description="of the relationship")
 
     def planned(self) -> plan.Relationship:
         """Give the plain form."""
@@ -135,6 +142,8 @@ class TableModel(Strict):
                 raise ValueError("give `labels` and `key` (a table of nodes), or `relationship` (an edge list)")
         elif self.labels or self.key or self.embedding or self.relationships or self.new_columns == "add":
             raise ValueError("an edge list has `relationship`, `properties` and `order_by`, and nothing of nodes")
+        else:
+            _of_an_edge(self.properties)
         return self
 
     @model_validator(mode="after")

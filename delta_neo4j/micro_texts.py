@@ -26,7 +26,7 @@ class MicroTexts:
         self._frozen: DataFrame | None = None  # vectors by slice, once they are taken out of the cache
 
     def pieces(self) -> DataFrame:
-        """Give `text_hash`, `index`, `piece` and `piece_hash`: a row a piece of a text."""
+        """Give `text_hash`, `count`, `index`, `piece` and `piece_hash`: a row a piece of a text."""
         # No `cached_property`: its lock, before Python 3.12, keeps the class from travelling by value.
         if self._cut is None:
             self._cut = self._cut_texts()
@@ -37,13 +37,14 @@ class MicroTexts:
         if step.table.chunks is None or step.tokenizer is None:
             raise PreflightError(f"table {step.table.name} is cut by tokens, but no tokenizer was found")
         path = f"{step.staging_path}/pieces"
-        return pieces.cut(self._told("text"), step.table.chunks, step.tokenizer, path)
+        cut: DataFrame = step.hook("pieces", pieces.cut(self._told("text"), step.table.chunks, step.tokenizer, path))
+        return cut
 
     def counted(self) -> DataFrame:
         """Give the winners, where texts are cut with `piece_count`."""
         if self.step.table.chunks is None:
             return self.winners
-        counts = self.pieces().groupBy("text_hash").agg(F.count("*").alias("piece_count"))
+        counts = self.pieces().groupBy("text_hash").agg(F.max("count").alias("piece_count"))
         return self.winners.join(counts, "text_hash", "left")
 
     def to_embed(self) -> DataFrame:

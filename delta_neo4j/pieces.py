@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.plan import Chunks
 
-_CUT = "text_hash STRING, index INT, piece STRING"
+_CUT = "text_hash STRING, count INT, index INT, piece STRING"
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Cutter:
     overlap: int
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Turn (`text_hash`, `text`) into (`text_hash`, `index`, `piece`)."""
+        """Turn (`text_hash`, `text`) into (`text_hash`, `count` of its pieces, `index`, `piece`)."""
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_str(self.tokenizer)
         for batch in batches:
-            hashes, indexes, pieces = [], [], []
+            rows = []
             for key, text in zip(batch.column("text_hash").to_pylist(), batch.column("text").to_pylist(), strict=True):
-                for index, piece in enumerate(self.cut(tokenizer, text)):
-                    hashes.append(key)
-                    indexes.append(index)
-                    pieces.append(piece)
-            arrays = [pa.array(hashes, pa.string()), pa.array(indexes, pa.int32()), pa.array(pieces, pa.string())]
-            yield pa.RecordBatch.from_arrays(arrays, names=["text_hash", "index", "piece"])
+                found = self.cut(tokenizer, text)
+                rows += [(key, len(found), index, piece) for index, piece in enumerate(found)]
+            kinds = {"text_hash": pa.string(), "count": pa.int32(), "index": pa.int32(), "piece": pa.string()}
+            columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
+            arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(kinds))
 
     def cut(self, tokenizer: Any, text: str) -> list[str]:
         """Give the pieces of a text, in order; together they hold every token of it."""
@@ -58,7 +58,8 @@ def cut(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFram
     """
     Cut each distinct one of `texts` (`text_hash`, `text`) and keep the pieces at `path`.
 
-    Gives `text_hash`, `index`, `piece`, `piece_hash`: a row a piece of a text.
+    Gives `text_hash`, `count`, `index`, `piece`, `piece_hash`: a row a piece of a text, each with the count of all, so
+    that a lost one is missed.
     """
     distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"))
     found = distinct.mapInArrow(Cutter(tokenizer, chunks.tokens, chunks.overlap), _CUT)
@@ -69,6 +70,6 @@ def cut(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFram
 
 def as_texts(texts: DataFrame, chunks: Chunks, tokenizer: str, path: str) -> DataFrame:
     """Give the pieces of `texts` as texts: `text_hash` and `text` are the piece's, other columns the text's own."""
-    found = cut(texts, chunks, tokenizer, path).drop("index")
+    found = cut(texts, chunks, tokenizer, path).drop("count", "index")
     joined = texts.drop("text").join(found, "text_hash").drop("text_hash")
     return joined.withColumnsRenamed({"piece_hash": "text_hash", "piece": "text"})

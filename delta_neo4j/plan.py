@@ -106,6 +106,12 @@ class Relationship:
     properties: tuple[Property, ...] = ()
     retired: bool = False
     of_text: bool = False  # the other end stands for the row's text, and is the loader's own
+    absent: tuple[str, ...] = ()  # properties that an earlier mapping gave it
+
+    @property
+    def has_content(self) -> bool:
+        """Whether something of it is to be held against the graph beside its ends."""
+        return bool(self.properties or self.absent)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from delta_neo4j.source import raw_column
 from delta_neo4j.validation import FAULT, JSON_OPTIONS, end_key, text, typed
 
 if TYPE_CHECKING:
-    from delta_neo4j.plan import Table
+    from delta_neo4j.plan import Relationship, Table
 
 STATE = "state"
 UNSOUND, SUPERSEDED, WINNER = "unsound", "superseded", "winner"
@@ -64,13 +64,19 @@ def _relationship_hash(table: Table, model_id: str) -> Column:
         if relationship.retired:
             continue
         kind = (relationship.type, str(relationship.incoming), relationship.end_label, relationship.on_missing)
-        parts.append(_shape(*kind, *(f"{p.name} {p.type}" for p in relationship.properties)))
+        parts.append(_shape(*kind))
         parts += [end_key(table, p) for p in relationship.end_key]
-        parts += [typed(table, p) for p in relationship.properties]
+        parts.append(edge_content_hash(table, relationship))
     if table.embedding and table.embedding.holder:
         # What the nodes of texts and chunks hold is of the row's making, too.
         parts += [_shape(repr(table.embedding.holder), table.embedding.property, model_id), F.col("text_hash")]
     return digest(parts)
+
+
+def edge_content_hash(table: Table, relationship: Relationship) -> Column:
+    """Hash the properties of a row's relationship: names, types and values."""
+    shape = _shape(*(f"{p.name} {p.type}" for p in relationship.properties))
+    return digest([shape, *(typed(table, p) for p in relationship.properties)])
 
 
 def _shape(*words: str) -> Column:

@@ -106,16 +106,25 @@ def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedd
     label = holder(table)
     filterable = tuple(p.name for p in table.properties if p.filterable) if filters else ()
     session.run(cypher.create_vector_index(label, embedding.property, embedding.index, filterable)).consume()
-    covering_index(session, label, embedding)
+    found = _covering(session, label, embedding)
+    if lacking := [name for name in filterable if name not in found["properties"]]:
+        raise PreflightError(
+            f"vector index {found['name']} was made without the filterable {', '.join(lacking)}; drop it "
+            f"(DROP INDEX {found['name']}) and run again, or take the mark from the mapping"
+        )
 
 
 def covering_index(session: neo4j.Session, label: str, embedding: Embedding) -> str:
     """Give the name of the vector index on the embedding, whoever made it; raise `PreflightError` if it misfits."""
+    return str(_covering(session, label, embedding)["name"])
+
+
+def _covering(session: neo4j.Session, label: str, embedding: Embedding) -> dict[str, Any]:
     found = session.run("SHOW VECTOR INDEXES YIELD name, labelsOrTypes, properties, options").data()
     for row in found:
         if label in row["labelsOrTypes"] and embedding.property == row["properties"][0]:
             _check_config(row, label, embedding)
-            return str(row["name"])
+            return row
     name = embedding.index.name
     raise PreflightError(
         f"{label}.{embedding.property} has no vector index (delta-neo4j load makes it); if the name {name} is taken "

@@ -16,10 +16,10 @@ def merge_relationships(table: Table, position: int) -> str:
     Build one relationship pass; the last one stamps `_dn_rel_hash`.
 
     Parameters: `$owner`, `$rows` of {k0…: the row's key, v, h, r: hash of the row's edges, t0…: end key or null,
-    i: row number, and where the relationship has properties p: those, q: their hash}, `$stamp`: false when an earlier
-    pass refused an edge, so that it is tried again. Only rows whose node holds this very version take part. The row's
-    own outdated edges of this type go; others' stay. Returns (written, unchanged, skipped, none: rows without an end,
-    removed, missing: row numbers).
+    i: row number, and where the relationship has content p: its plain properties, s0…, n0…: the temporal ones, q: the
+    hash of all}, `$stamp`: false when an earlier pass refused an edge, so that it is tried again. Only rows whose node
+    holds this very version take part. The row's own outdated edges of this type go; others' stay. Returns (written,
+    unchanged, skipped, none: rows without an end, removed, missing: row numbers).
     """
     relationship = table.relationships[position]
     return "\n".join(
@@ -55,7 +55,7 @@ def may_settle(table: Table) -> bool:
 
 
 def _same_properties(relationship: Relationship) -> str:
-    return " AND coalesce(pair[0]._dn_hash = row.q, false)" if relationship.properties else ""
+    return " AND coalesce(pair[0]._dn_hash = row.q, false)" if relationship.has_content else ""
 
 
 def _held_edges(relationship: Relationship, *, settled: bool) -> str:
@@ -95,10 +95,11 @@ def _outcome(relationship: Relationship) -> str:
 def _merge(relationship: Relationship) -> str:
     end = f"(end:{quoted(relationship.end_label)} {{{matching(relationship.end_key, 't')}}})"
     edge = f"MERGE {_edge(relationship, 'end', 'edge')} ON CREATE SET edge._dn_owner = $owner"
-    if relationship.properties:
+    if relationship.has_content:
         # Others' edges between the same nodes keep their own properties: this one is ours alone.
         ours = _edge(relationship, "end", "edge").replace("]->", " {_dn_owner: $owner}]->")
-        edge = f"MERGE {ours} SET edge += row.p, edge._dn_hash = row.q"
+        values = temporals(relationship.properties, "edge")
+        edge = f"MERGE {ours} SET edge += row.p, edge._dn_hash = row.q{values}"
     return (
         "FOREACH (_ IN CASE outcome WHEN 'written' THEN [1] ELSE [] END |\n"
         f"  MERGE {end} ON CREATE SET end._dn_owner = $owner\n  {edge})"
