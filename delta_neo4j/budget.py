@@ -70,12 +70,16 @@ class Allowance:
         `spent` are the embedding terms of the micro-batch that is left.
         """
         if self.budget.deadline is not None and time.time() >= self.budget.deadline:
-            raise stop("the minutes given", spent)
+            raise BudgetReachedError(
+                "the budget is spent (the minutes given) in the middle of a micro-batch: what was embedded and written "
+                "is kept, the next run takes the micro-batch from its beginning and needs minutes for all of it",
+                dict(spent),
+            )
 
 
-def stop(limit: str, spent: dict[str, int] | None = None) -> BudgetReachedError:
+def stop(limit: str, spent: dict[str, int]) -> BudgetReachedError:
     """Give the error that ends a run whose budget is spent; `spent` are the embedding terms not yet recorded."""
     return BudgetReachedError(
         f"the budget is spent ({limit}): what was embedded and written is kept, the next run goes on from there",
-        dict(spent or {}),
+        dict(spent),
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.state import State
 
-_SCHEMA = "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING"
+_SCHEMA = "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING, database_id STRING"
 _BATCH_BITS = 22  # epoch in milliseconds (41 bits until 2039) and batch id fit one signed 64-bit integer
 
 
@@ -41,6 +41,7 @@ class Load:
     table_id: str
     source_mode: str
     digest: str
+    database_id: str | None = None  # of the graph it fills
 
     def version(self, batch_id: int) -> int:
         """Give the version of every row of a micro-batch in append mode."""
@@ -73,32 +74,60 @@ def copied(folder: str, *, empty: bool) -> Iterator[str]:
 def reset(spark: SparkSession, folder: str) -> None:
     """Remove a checkpoint folder; the state tables stay. Raises `SettingsError` when Spark still sees it after."""
     path = Path(folder.removeprefix("file:"))
-    if path.is_dir():
-        shutil.rmtree(path)
+    try:
+        # First the load id: whoever finds what an interrupted removal left must not take it for that load's.
+        for part in (path / "load", path):
+            if part.is_dir():
+                shutil.rmtree(part)
+    except OSError as error:
+        raise SettingsError(
+            f"the checkpoint {folder} cannot be removed ({error}); remove the folder yourself"
+        ) from error
     if _read(spark, folder) is not None:
         raise SettingsError(
             f"the checkpoint {folder} is not on a path of this machine: delete the folder with your storage's own tool"
         )
 
 
-def open_load(spark: SparkSession, folder: str, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:
+def open_load(
+    spark: SparkSession,
+    folder: str,
+    state: State,
+    *,
+    table_id: str,
+    source_mode: str,
+    digest: str,
+    database_id: str | None,
+) -> Load:
     """
     Resume the load that the folder holds, or mint one.
 
-    A checkpoint begun with another mapping, mode or table stops with `PreflightError`: what it says was read
+    A checkpoint begun with another mapping, mode, table or graph stops with `PreflightError`: what it says was read
     would not be what this run must write.
     """
-    held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest)
+    held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest, database_id=database_id)
     if held is not None:
-        return replace(held, epoch=max(held.epoch + 1, _next_epoch(spark, state)))
+        return renewed(spark, state, held)
     minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
-    row = [(minted.load_id, minted.epoch, table_id, source_mode, digest)]
+    row = [(minted.load_id, minted.epoch, table_id, source_mode, digest, database_id)]
     spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
     return minted
 
 
-def held_load(spark: SparkSession, folder: str, *, table_id: str, source_mode: str, digest: str) -> Load | None:
-    """Give the load that a folder holds, None for a fresh one; raise `PreflightError` when it is of another kind."""
+def held_load(
+    spark: SparkSession,
+    folder: str,
+    *,
+    table_id: str,
+    source_mode: str,
+    digest: str,
+    database_id: str | None = None,
+) -> Load | None:
+    """
+    Give the load that a folder holds, None for a fresh one; raise `PreflightError` when it is of another kind.
+
+    A `database_id` that is not known, then or now, says nothing.
+    """
     held = _read(spark, folder)
     if held is None:
         return None
@@ -106,13 +135,19 @@ def held_load(spark: SparkSession, folder: str, *, table_id: str, source_mode: s
         ("mapping", held.digest, digest),
         ("source table (dropped and created anew, or another one)", held.table_id, table_id),
         ("source mode", held.source_mode, source_mode),
+        ("graph (another server or database, or one made anew)", held.database_id, database_id or held.database_id),
     ):
-        if before != now:
+        if before not in {now, None}:
             raise PreflightError(
                 f"the checkpoint {folder} was begun with another {what}; start fresh with --reset-checkpoint: "
                 "every row is read again, only what differs is written"
             )
     return held
+
+
+def renewed(spark: SparkSession, state: State, load: Load) -> Load:
+    """Give the load with an epoch that is newer than every one of the state."""
+    return replace(load, epoch=max(load.epoch + 1, _next_epoch(spark, state)))
 
 
 def mint(spark: SparkSession, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:

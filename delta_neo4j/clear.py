@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from delta_neo4j import checkpoint, removal
 from delta_neo4j.cypher import removal as cypher
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.mapping_history import MappingHistory
+from delta_neo4j.plan import Retired, Table
 from delta_neo4j.server import server_version
 from delta_neo4j.state import State
 from delta_neo4j.transactions import open_driver
@@ -17,7 +18,6 @@ from delta_neo4j.transactions import open_driver
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from delta_neo4j.plan import Table
     from delta_neo4j.settings import LoadSettings
 
 log = logging.getLogger(__name__)
@@ -25,11 +25,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a table's rows put into the graph, by the state's own records: nodes, or an edge list's edges."""
+    """
+    What rows put into the graph, by the state's own records: an edge list's edges, or the nodes of a label.
 
+    `tables` are those that write the same nodes; `table` is all of them in one, so that nothing of the one is taken for
+    somebody else's when the other goes.
+    """
+
+    tables: tuple[Table, ...]
     table: Table
     tokens: tuple[str, ...]
     rows: int
+
+    @property
+    def name(self) -> str:
+        """Name the tables."""
+        return " and ".join(table.name for table in self.tables)
 
     @property
     def what(self) -> str:
@@ -45,12 +56,33 @@ def loaded(spark: SparkSession, settings: LoadSettings) -> list[Loaded]:
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         tables = read_mapping(settings.mapping, settings.sources).tables
         histories = MappingHistory.of_all(spark, state, [table.name for table in tables])
-        for plain in reversed(tables):
-            history = histories[plain.name]
-            table, tokens = history.with_retired(plain), tuple(history.source_tokens)
+        for group in _by_nodes(tables):
+            whole = tuple(histories[table.name].with_retired(table) for table in group)
+            table = _in_one(whole)
+            tokens = tuple(token for each in group for token in histories[each.name].source_tokens)
             record = session.run(cypher.count_rows(table), removal.parameters(table), tokens=tokens).single()
-            found.append(Loaded(table, tokens, int(record["rows"]) if record else 0))
+            found.append(Loaded(whole, table, tokens, int(record["rows"]) if record else 0))
     return found
+
+
+def _by_nodes(tables: tuple[Table, ...]) -> list[list[Table]]:
+    """Group tables by the nodes they write, the last one first."""
+    groups: dict[str, list[Table]] = {}
+    for table in reversed(tables):
+        groups.setdefault(f"edges {table.name}" if table.edge else f"nodes {table.labels[0]}", []).append(table)
+    return list(groups.values())
+
+
+def _in_one(tables: tuple[Table, ...]) -> Table:
+    first = next((table for table in tables if table.chunks), tables[0])  # its pieces go with its nodes
+    retired = first.retired
+    for other in tables:
+        retired = Retired(
+            (*retired.properties, *cypher.known_names(other)),
+            (*retired.labels, *cypher.known_labels(other)),
+            (*retired.maps, *(p.name for p in other.properties if p.type == "map"), *other.retired.maps),
+        )
+    return replace(first, retired=retired) if len(tables) > 1 else first
 
 
 def clear(spark: SparkSession, settings: LoadSettings, tables: list[Loaded]) -> list[str]:
@@ -63,15 +95,16 @@ def clear(spark: SparkSession, settings: LoadSettings, tables: list[Loaded]) -> 
     connection, lines = settings.neo4j.connection(settings.graph_retry_seconds), []
     for each in tables:
         # First the checkpoint: a load that comes in between then finds everything to do, and not nothing.
-        checkpoint.reset(spark, f"{settings.checkpoints}/{each.table.name}")
+        for table in each.tables:
+            checkpoint.reset(spark, f"{settings.checkpoints}/{table.name}")
         more = {**removal.parameters(each.table), "tokens": each.tokens}
         removed = removal.in_batches(connection, cypher.clear_rows(each.table), more)
-        lines.append(f"{each.table.name}: {removed:,} {'relationships' if each.table.edge else 'nodes'} removed")
+        lines.append(f"{each.name}: {removed:,} {'relationships' if each.table.edge else 'nodes'} removed")
     for each in tables:
-        for label, key in _ends(each.table):
+        for label, key in dict.fromkeys(end for table in each.tables for end in _ends(table)):
             removed = removal.sweep(connection, each.table, label, key)
             if removed:
-                lines.append(f"{each.table.name}: {removed:,} {label} nodes removed that nothing points at any more")
+                lines.append(f"{each.name}: {removed:,} {label} nodes removed that nothing points at any more")
     return lines
 
 

@@ -39,17 +39,23 @@ def bags(properties: tuple[Property, ...], absent: tuple[str, ...] = ()) -> Bags
 
 
 def edge_columns(table: Table, relationship: Relationship) -> list[Column]:
-    """Give `t0`…, the key of the other end, and the relationship's properties (as `property_columns`) with hash `q`."""
-    if relationship.retired:
-        return [F.lit(None).cast("string").alias(f"t{i}") for i in range(len(relationship.end_key))]
-    ends = [end_key(table, p) for p in relationship.end_key]
-    # A key with a part missing is no key: all its parts become null together. Rows without an end take part too:
-    # an edge they had before must go, and the last pass stamps every row.
-    columns = [F.when(whole(ends), end).alias(f"t{i}") for i, end in enumerate(ends)]
+    """Give `t0`…, the key of the other end, `o0_0`…, those of siblings, and properties (`p0`…, `d0`…) with hash `q`."""
+    columns = _end_columns(table, relationship, "t")
+    for number, sibling in enumerate(table.siblings(relationship)):
+        columns += _end_columns(table, sibling, f"o{number}_")
     if relationship.has_content:
         columns += property_columns(table, relationship.properties)
         columns.append(edge_content_hash(table, relationship).alias("q"))
     return columns
+
+
+def _end_columns(table: Table, relationship: Relationship, prefix: str) -> list[Column]:
+    if relationship.retired:
+        return [F.lit(None).cast("string").alias(f"{prefix}{i}") for i in range(len(relationship.end_key))]
+    ends = [end_key(table, p) for p in relationship.end_key]
+    # A key with a part missing is no key: all its parts become null together. Rows without an end take part too:
+    # an edge they had before must go, and the last pass stamps every row.
+    return [F.when(whole(ends), end).alias(f"{prefix}{i}") for i, end in enumerate(ends)]
 
 
 def piece_column(table: Table) -> Column:

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from delta_neo4j.writer import Pass
 
 
-FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent with its function
+SENT_BYTES = 800_000  # of vectors inside a pass: Spark puts a function of a megabyte on disk, and with it the password
+
+
+def travels_with_pass(texts: int, dimension: int) -> bool:
+    """Tell whether the vectors of so many texts are few enough to be a part of the function that writes them."""
+    return texts * (4 * dimension + 80) <= SENT_BYTES
 
 
 @dataclass
@@ -73,7 +78,7 @@ class GraphWriter:
         if vector and vector.vector:
             ready = F.col(raw_column(table, vector.vector))
             vectors = [ready.alias("vector"), ready.isNotNull().alias("has_vector")]
-        elif vector and self.vectors is not None and self.vectors.count <= FEW_TEXTS:
+        elif vector and self.vectors is not None and travels_with_pass(self.vectors.count, vector.index.dimension):
             # A vector is as large as ten rows. Few of them go to the tasks once, not into every row.
             held = step.cache.of(self.vectors).collect()
             texts = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in held}
@@ -131,6 +136,7 @@ class GraphWriter:
             statement=edges.merge_relationships(table, position),
             parameters={"owner": OWNER, "stamp": stamp},
             end_width=len(relationship.end_key),
+            sibling_widths=tuple(len(each.end_key) for each in table.siblings(relationship)),
             bags=bags(relationship.properties, relationship.absent) if relationship.has_content else None,
             temporals=sum(map(is_temporal, relationship.properties)),
         )

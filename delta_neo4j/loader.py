@@ -74,18 +74,22 @@ def _run(
     report.seconds["preflight"] = time.monotonic() - began
     failed: list[LoaderError] = []
     for table in graph.tables:
-        step = make_step(spark, settings, table, ready, graph.tables, run_id=report.run_id, budget=budget, hook=hook)
-        version = ready.sources[table.name].version
-        run = TableRun(table.name, step.load.load_id, source.APPEND, version)
-        report.tables.append(run)
-        log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, version)})
+        run = TableRun(table.name, None, source.APPEND, ready.sources[table.name].version)
         try:
+            step = make_step(
+                spark, settings, table, ready, graph.tables, run_id=report.run_id, budget=budget, hook=hook
+            )
+            run.load_id = step.load.load_id
+            report.tables.append(run)
+            log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, run.source_version)})
             _load_table(spark, settings, step, run, report)
         except KNOWN as error:
             told = as_loader_error(error)
             run.error = str(told)
             if not settings.keep_going or isinstance(told, BudgetReachedError):
                 raise
+            if run.load_id is None:
+                report.tables.append(run)
             failed.append(told)
     if failed:
         raise failed[0]
@@ -120,7 +124,13 @@ def make_step(  # what it is made of
     table = drift.expanded(table, found.schema)
     history = ready.histories[table.name]
     load_ = checkpoint.open_load(
-        spark, folder, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest
+        spark,
+        folder,
+        state,
+        table_id=found.table_id,
+        source_mode=source.APPEND,
+        digest=table.digest,
+        database_id=ready.database_id,
     )
     with ThreadPoolExecutor(1) as beside:
         # A commit of a cold JVM takes a second; the ledger is read meanwhile.
@@ -235,7 +245,13 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     budget = settings.budget(time.time())
     ready = preflight.check(spark, graph, settings, State(settings.state))
     step = fresh_step(spark, settings, table, ready, graph.tables, run_id=uuid.uuid4().hex[:12], budget=budget)
-    return lambda batch, batch_id: step(source.contract(step.table, batch), batch_id)
+
+    def process(batch: DataFrame, batch_id: int) -> None:
+        # A stream may go on for weeks: each of its micro-batches is newer than what any run has written before it.
+        newest = replace(step, load=checkpoint.renewed(batch.sparkSession, step.ledger.state, step.load))
+        newest(source.contract(step.table, batch), batch_id)
+
+    return process
 
 
 def fresh_step(  # what it is made of

@@ -127,7 +127,7 @@ def _writes(table: Table) -> dict[str, list[Any]]:
     return {
         "labels": list(table.labels),
         "properties": [p.name for p in table.properties if p.type != "map"]
-        + ([table.embedding.property] if table.embedding else []),
+        + ([table.vector_on_row.property] if table.vector_on_row else []),
         "maps": maps,
         "relationships": relationships,
         "edge_properties": [(*_place(r), p.name) for r in held for p in r.properties],

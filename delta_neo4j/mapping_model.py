@@ -229,6 +229,7 @@ class MappingModel(Strict):
     def _an_index_has_one_place(self) -> MappingModel:
         places: dict[str, tuple[str, str]] = {}
         indexes: dict[tuple[str, str], IndexModel] = {}
+        ready: dict[tuple[str, str], bool] = {}
         for table in self.tables:
             if table.embedding:
                 holder = table.embedding.text_nodes or table.embedding.chunks
@@ -238,6 +239,11 @@ class MappingModel(Strict):
                     raise ValueError(f"two vector indexes have the name {index.name}")
                 if indexes.setdefault(place, index) != index:
                     raise ValueError(f"the vector index on {'.'.join(place)} is described in two ways")
+                if ready.setdefault(place, bool(table.embedding.vector)) != bool(table.embedding.vector):
+                    raise ValueError(
+                        f"{'.'.join(place)} is filled with vectors of a column and with those of a text: two models in "
+                        "one index; give one of them another property"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -81,7 +81,7 @@ class MicroTexts:
                 pairs = pairs.distinct()
             found = pairs.join(self.step.cache.of(filled.vectors), "text_hash")
             path = f"{self.step.staging_path}/vectors"
-            found.write.mode("overwrite").partitionBy(staging.SLICE).parquet(path)
+            staging.overwrite(found, path, staging.SLICE)
             self._frozen = found.sparkSession.read.schema(found.schema).parquet(path)
         mine = self._frozen.where(self._frozen[staging.SLICE] == number).drop(staging.SLICE)
         return replace(filled, vectors=replace(filled.vectors, frozen=mine))

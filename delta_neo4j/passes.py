@@ -101,15 +101,17 @@ class TextPass(Pass):
 
 @dataclass(frozen=True)
 class RelationshipPass(Pass):
-    """Merges one relationship type; columns k0…, t0…, v, h, r, and with content p0…, d0…, q."""
+    """Merges one relationship type; columns k0…, t0…, o0_0…, v, h, r, and with content p0…, d0…, q."""
 
     end_width: int = 1
+    sibling_widths: tuple[int, ...] = ()
     bags: Bags | None = None
     temporals: int = 0
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
-        """Build {k0…, t0…, v, h, r, i} for each row, and {p, s0…, n0…, q} where the relationship has content."""
-        names = [*keys(self.key_width), *(f"t{i}" for i in range(self.end_width)), "v", "h", "r"]
+        """Build {k0…, t0…, o0_0…, v, h, r, i} for each row, and {p, s0…, n0…, q} where the edge has content."""
+        others = [f"o{number}_{i}" for number, width in enumerate(self.sibling_widths) for i in range(width)]
+        names = [*keys(self.key_width), *(f"t{i}" for i in range(self.end_width)), *others, "v", "h", "r"]
         columns = {name: values(batch.column(name)) for name in names}
         if self.bags:
             columns |= {"q": values(batch.column("q")), "p": self.bags.of(batch), **moments(batch, self.temporals)}

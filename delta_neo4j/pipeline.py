@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from delta_neo4j import ranking, removal, staging
 from delta_neo4j.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.dead_letters import DeadLetters, LetterBox, allowed
+from delta_neo4j.embedding.cache import FEW_TEXTS
 from delta_neo4j.embedding.texts import Filled, TextEmbedding
 from delta_neo4j.errors import BalanceError, travelling
-from delta_neo4j.graph_rows import FEW_TEXTS, GraphWriter
+from delta_neo4j.graph_rows import GraphWriter
 from delta_neo4j.ledger import Account
 from delta_neo4j.micro_texts import MicroTexts
 from delta_neo4j.reach import Reach

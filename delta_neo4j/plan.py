@@ -162,6 +162,12 @@ class Table:
         found += [p.input for r in self.relationships for p in (*r.end_key, *r.properties)]
         return tuple(one for one in dict.fromkeys([*found, *self.order_by]) if one != TEXT_HASH)
 
+    def siblings(self, relationship: Relationship) -> tuple[Relationship, ...]:
+        """Give the row's other relationships of the same type and direction: a node may have the labels of both."""
+        kind = (relationship.type, relationship.incoming)
+        others = (r for r in self.relationships if not r.retired and r != relationship)
+        return tuple(r for r in others if (r.type, r.incoming) == kind)
+
     @property
     def edge_types(self) -> tuple[str, ...]:
         """The types of a row's edges, in the order of the passes: its relationships, then its pieces."""
@@ -171,6 +177,13 @@ class Table:
     def has_text(self) -> bool:
         """Whether something of a row is embedded."""
         return self.embedding is not None and bool(self.embedding.text)
+
+    @property
+    def shown_text(self) -> str | None:
+        """The property that shows the embedded text on the node with the vector, where there is one."""
+        if self.embedding is None or self.embedding.holder:
+            return "text" if self.embedding else None
+        return next((p.name for p in self.properties if (p.input,) == self.embedding.text and p.type == "string"), None)
 
     @property
     def vector_on_row(self) -> Embedding | None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession  # noqa: TC002
 
-from delta_neo4j import drift, grants, models, reach, schema, source, source_types
+from delta_neo4j import drift, grants, graph_vectors, models, reach, schema, source, source_types
 from delta_neo4j.embedding import choose
 from delta_neo4j.embedding.base import Vector, probe
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.mapping_history import MappingHistory
-from delta_neo4j.server import check_writes, server_version
+from delta_neo4j.server import check_writes, database_id, server_version
 from delta_neo4j.transactions import open_driver
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Ready:
     embedder_reason: str
     model_id: str
     server_version: str | None = None
+    database_id: str | None = None
     reach: reach.Reach = field(default_factory=reach.Reach)
     histories: dict[str, MappingHistory] = field(default_factory=dict)
 
@@ -63,6 +64,13 @@ def check(
     check_writes(connection, graph)
     with ThreadPoolExecutor(1) as beside:
         made: list[Future[None]] = []
+
+        def found(embedder: Embedder | None, histories: Mapping[str, MappingHistory]) -> None:
+            if embedder:
+                fresh = [table for table in graph.tables if not histories[table.name].records]
+                graph_vectors.check(connection, fresh, embedder, spark)
+            made.append(beside.submit(_ensure, connection, graph))
+
         # The model may have to be noted, a Delta commit on a cold JVM: the indexes come online meanwhile.
         ready = check_texts(
             spark,
@@ -70,11 +78,11 @@ def check(
             settings,
             state,
             frames=frames,
-            then=lambda: made.append(beside.submit(_ensure, connection, graph)),
+            then=found,
         )
         way = reach.found(spark, connection, settings.write_partitions)
         made[0].result()
-    return replace(ready, server_version=version, reach=way)
+    return replace(ready, server_version=version, database_id=database_id(connection), reach=way)
 
 
 def _ensure(connection: Connection, graph: Graph) -> None:
@@ -88,18 +96,18 @@ def check_texts(
     settings: TextSettings,
     state: State,
     *,
-    then: Callable[[], None] = lambda: None,
+    then: Callable[[Embedder | None, Mapping[str, MappingHistory]], None] = lambda *_: None,
     frames: Mapping[str, SourceVersion] | None = None,
 ) -> Ready:
     """
     Look for all that embedding needs: the tables, a strategy that works, and the model the state knows.
 
-    `then` is called when all is found, before anything is written.
+    `then` is called with the embedder and the histories when all is found, before anything is written.
     """
     sources, histories = _tables(spark, graph, settings, state, frames or {})
     if not choose.has_text(graph, settings.embedding):
         _check_writable(spark, settings, state)
-        then()
+        then(None, histories)
         return Ready(sources, None, "the mapping embeds no text", NO_MODEL, histories=histories)
     probes: list[Vector] = []
     dimension = text_dimension(graph)
@@ -111,7 +119,7 @@ def check_texts(
     )
     known = models.known(spark, state, embedder.model_name, probes[-1])
     _check_writable(spark, settings, state)
-    then()
+    then(embedder, histories)
     model_id = known or models.mint(spark, state, embedder.model_name, probes[-1])
     return Ready(sources, embedder, reason, model_id, histories=histories)
 

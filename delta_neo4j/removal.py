@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from delta_neo4j.cypher import removal
 from delta_neo4j.cypher.common import OWNER
 from delta_neo4j.errors import GraphUnavailableError
-from delta_neo4j.transactions import RefusedError, Writer, open_driver
+from delta_neo4j.transactions import RefusedError, TooLargeError, Writer, open_driver
 
 if TYPE_CHECKING:
     from delta_neo4j.plan import Connection, Table
@@ -39,13 +39,22 @@ def in_batches(connection: Connection, statement: str, more: dict[str, Any]) -> 
     removed = 0
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         writer = Writer(session, {"app": "delta-neo4j", "stage": "removal"}, connection.retry_seconds)
+        most = MOST
         while True:
             try:
-                rows = int(writer.run(statement, {**more, "most": MOST})[0]["rows"])
+                rows = int(writer.run(statement, {**more, "most": most})[0]["rows"])
+            except TooLargeError as error:
+                if most == 1:
+                    raise GraphUnavailableError(
+                        f"Neo4j has no memory left to remove one node with its edges: {error}; raise "
+                        "dbms.memory.transaction.total.max, or run again when less goes on"
+                    ) from error
+                most = max(1, most // 4)
+                continue
             except RefusedError as error:
                 raise GraphUnavailableError(
                     f"Neo4j refuses a removal ({error.reason}): another writer works on the same nodes; run again"
                 ) from error
             removed += rows
-            if rows < MOST:
+            if rows < most:
                 return removed

@@ -24,7 +24,7 @@ class TableRun:
     """One table in one run."""
 
     name: str
-    load_id: str
+    load_id: str | None  # None: not begun
     source_mode: str
     source_version: int
     batches: int = 0

@@ -53,8 +53,8 @@ def reported(
         work(state, report)
     except KNOWN as error:
         told = as_loader_error(error)
-        if isinstance(told, TerminalError) and report.total.embedding["texts_embedded"]:
-            told = TransientError(str(told))  # exit code 2 says that nothing was done; this has been paid for
+        if isinstance(told, TerminalError) and (report.total.rows_read or report.total.embedding["texts_embedded"]):
+            told = TransientError(str(told))  # exit code 2 says that nothing was done; this is written, or paid for
         report.fail(told)
     report.seconds["startup"] = startup_seconds
     report.seconds["total"] = startup_seconds + time.monotonic() - began

@@ -81,23 +81,16 @@ def lines(table: Table, hits: list[Hit], limit: int) -> list[str]:
     """Lay out hits for a person: different texts, best first, with how many nodes carry each."""
     if not hits:
         return ["no answer: the graph holds no vector yet; run delta-neo4j load"]
-    names = _text_names(table)
+    name = table.shown_text
     alike: dict[str, list[Hit]] = {}
     for hit in hits:
-        alike.setdefault(str(hit.properties.get(names[0], "")) if names else str(hit.key), []).append(hit)
+        alike.setdefault(str(hit.properties.get(name, "") if name else hit.key), []).append(hit)
     shown = []
     for text, group in list(alike.items())[:limit]:
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
         shown.append(f"{group[0].score:.3f}  {':'.join(group[0].labels)} {', '.join(map(str, group[0].key))}{more}")
         shown.append(f"       {text}")
     return shown
-
-
-def _text_names(table: Table) -> list[str]:
-    """Name the property that shows the embedded text, where a node has one."""
-    if table.embedding is None or table.embedding.holder:
-        return ["text"]
-    return [p.name for p in table.properties if (p.input,) == table.embedding.text]
 
 
 def key_names(table: Table) -> tuple[str, ...]:

@@ -44,6 +44,19 @@ def server_version(connection: Connection) -> str:
             raise PreflightError(unreachable.reason(connection.uri, error)) from error
 
 
+def database_id(connection: Connection) -> str | None:
+    """Give what tells this database from every other one, None where the user may not ask."""
+    with open_driver(connection, acquisition_seconds=PATIENCE) as driver:
+        try:
+            with driver.session(database=connection.database or None) as session:
+                record = session.run("CALL db.info() YIELD id RETURN id").single()
+        except ClientError:
+            return None
+        except (DriverError, Neo4jError) as error:
+            raise PreflightError(unreachable.reason(connection.uri, error)) from error
+    return str(record["id"]) if record else None
+
+
 def _driver(connection: Connection) -> neo4j.Driver:
     try:
         urlsplit(connection.uri).port  # noqa: B018  # the driver would find out only when it connects

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.ranking import STATE
+from delta_neo4j.spark_errors import SPARK_ERRORS
 from delta_neo4j.validation import typed
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.plan import Table
 
 SLICE = "slice"
+_REBASING = ("spark.sql.parquet.datetimeRebaseModeInWrite", "spark.sql.parquet.int96RebaseModeInWrite")
 _ABANDONED_SECONDS = 86_400.0
 SLICE_ROWS = 100_000  # twenty seconds of writing: how often progress moves and memory starts anew
 
@@ -51,6 +56,29 @@ def freeze(table: Table, ranked: DataFrame, path: str, count: int) -> DataFrame:
     keys = [typed(table, prop) for prop in table.key]
     sliced = ranked.withColumn(SLICE, F.pmod(F.xxhash64(*keys), F.lit(count)).cast("int"))
     sliced = sliced.sortWithinPartitions(STATE, SLICE, "text_hash")
-    sliced.write.mode("overwrite").partitionBy(STATE, SLICE).parquet(path)
-    spark = ranked.sparkSession
-    return spark.read.schema(sliced.schema).parquet(path)
+    with _moments_as_they_are(ranked.sparkSession):
+        overwrite(sliced, path, STATE, SLICE)
+    return ranked.sparkSession.read.schema(sliced.schema).parquet(path)
+
+
+def overwrite(frame: DataFrame, path: str, *partitions: str) -> None:
+    """Put a frame in the place of all that is at `path`, whatever the session's mode of overwriting."""
+    writer = frame.write.mode("overwrite").option("partitionOverwriteMode", "static")
+    writer.partitionBy(*partitions).parquet(path)
+
+
+@contextmanager
+def _moments_as_they_are(spark: SparkSession) -> Iterator[None]:
+    """Let Spark 3.5 write moments before the Gregorian calendar as 4.0 does; left alone it refuses them."""
+    before: dict[str, str] = {}
+    if spark.version.startswith("3."):
+        with suppress(*SPARK_ERRORS):  # where nobody may set it, it is as it is
+            for name in _REBASING:
+                before[name] = str(spark.conf.get(name))
+                spark.conf.set(name, "CORRECTED")
+    try:
+        yield
+    finally:
+        with suppress(*SPARK_ERRORS):
+            for name, mode in before.items():
+                spark.conf.set(name, mode)

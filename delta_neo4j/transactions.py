@@ -100,13 +100,18 @@ class Writer:
         except (ClientError, DatabaseError) as error:
             raise _sorted(error) from error
         except (ValueError, TypeError, OverflowError) as error:
+            if isinstance(error.__cause__, OSError):
+                raise self._unavailable(error) from error  # so the driver says that a name was not resolved
             # The driver cannot pack a value: an integer beyond 64 bits, a lone surrogate.
             raise RefusedError(type(error).__name__, str(error)) from error
         except (DriverError, Neo4jError) as error:
-            raise GraphUnavailableError(
-                f"Neo4j did not take a transaction for {self.retry_seconds:.0f} s: {one_line(error)}; "
-                "see that it runs and run again, what is written stays written"
-            ) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> GraphUnavailableError:
+        return GraphUnavailableError(
+            f"Neo4j did not take a transaction for {self.retry_seconds:.0f} s: {one_line(error)}; "
+            "see that it runs and run again, what is written stays written"
+        )
 
 
 def _sorted(error: Neo4jError) -> Exception:

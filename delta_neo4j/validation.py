@@ -151,16 +151,19 @@ def _related(table: Table) -> list[Property]:
 
 
 def _utf8_test(rows: DataFrame) -> Callable[[Column], Column]:
-    if int(rows.sparkSession.version.split(".")[0]) >= 4:  # noqa: PLR2004
+    # Since Spark 4; a Databricks runtime that calls itself 3.5 may have it, and then decodes more strictly, too.
+    if rows.sparkSession.catalog.functionExists("is_valid_utf8"):
         return lambda text: F.call_function("is_valid_utf8", text)
     # Decoding puts another character in the place of what is malformed.
     return lambda text: F.decode(F.encode(text, "UTF-8"), "UTF-8") == text
 
 
 def _through_python(table: Table) -> list[Property]:
-    """Give the properties whose moments become Python's; those of the row's own node or edge travel as numbers."""
-    whole = [p for p in table.properties if is_list(p) or p.type == "map"]
-    return [p for p in (*table.key, *whole, *_related(table)) if p.input != TEXT_HASH]
+    """Give the properties whose moments become Python's; those of properties travel as numbers."""
+    properties = [*table.properties, *(p for r in table.relationships for p in r.properties)]
+    whole = [p for p in properties if is_list(p) or p.type == "map"]
+    ends = [p for r in table.relationships for p in r.end_key]
+    return [p for p in (*table.key, *whole, *ends) if p.input != TEXT_HASH]
 
 
 def _kind(table: Table, prop: Property, schema: StructType) -> DataType:

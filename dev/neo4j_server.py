@@ -50,7 +50,7 @@ class Neo4jServer(LocalServer):
 
     `heap` and `pagecache` are sizes as the JVM and Neo4j write them (`1g`, `512m`). `java_home` chooses the
     Java (what NEO4J_JAVA_HOME says); without it a suitable one is looked for. The password of an existing
-    `home` is the one it was made with. `jvm` are further options of its Java.
+    `home` is the one it was made with. `jvm` are further options of its Java, `settings` further lines of `neo4j.conf`.
     """
 
     home: Path
@@ -62,6 +62,7 @@ class Neo4jServer(LocalServer):
     pagecache: str = "512m"
     java_home: str | None = None
     jvm: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the folders absolute: the server runs in a folder of its own."""
@@ -105,8 +106,9 @@ class Neo4jServer(LocalServer):
         java = self.check()
         self.install()
         settings = _SETTINGS + (_CALENDAR_SETTINGS if is_calendar(self.version) else "")
+        settings = settings.format(port=self.bolt_port, pagecache=self.pagecache) + "\n".join(self.settings)
         (self.home / "conf").mkdir(parents=True, exist_ok=True)
-        (self.home / "conf" / "neo4j.conf").write_text(settings.format(port=self.bolt_port, pagecache=self.pagecache))
+        (self.home / "conf" / "neo4j.conf").write_text(settings)
         self._process.start(
             self._command(java),
             marker=self._home_argument,

@@ -33,7 +33,8 @@ def temporals(properties: tuple[Property, ...], variable: str) -> str:
     """Build the assignments of the temporal properties from `row.s0`, `row.n0` and so on."""
     text = ""
     for i, prop in enumerate(filter(is_temporal, properties)):
-        moment = f"datetime({{epochSeconds: row.s{i}, nanosecond: row.n{i}}})"
+        # Without a zone it would be the server's own (db.temporal.timezone).
+        moment = f"datetime({{epochSeconds: row.s{i}, nanosecond: row.n{i}, timezone: 'Z'}})"
         built = moment if prop.type == "datetime" else f"{_TEMPORAL[prop.type]}({moment})"
         text += f",\n  {variable}.{quoted(prop.name)} = CASE WHEN row.s{i} IS NULL THEN null ELSE {built} END"
     return text

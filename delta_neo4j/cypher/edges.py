@@ -16,10 +16,10 @@ def merge_relationships(table: Table, position: int) -> str:
     Build one relationship pass; the last one stamps `_dn_rel_hash`.
 
     Parameters: `$owner`, `$rows` of {k0…: the row's key, v, h, r: hash of the row's edges, t0…: end key or null,
-    i: row number, and where the relationship has content p: its plain properties, s0…, n0…: the temporal ones, q: the
-    hash of all}, `$stamp`: false when an earlier pass refused an edge, so that it is tried again. Only rows whose node
-    holds this very version take part. The row's own outdated edges of this type go; others' stay. Returns (written,
-    unchanged, skipped, none: rows without an end, removed, missing: row numbers).
+    o0_0…: those of its siblings, i: row number, and where the relationship has content p: its plain properties,
+    s0…, n0…: the temporal ones, q: the hash of all}, `$stamp`: false when an earlier pass refused an edge, so that it
+    is tried again. Only rows whose node holds this very version take part. The row's own outdated edges of this type
+    go; others' stay. Returns (written, unchanged, skipped, none: rows without an end, removed, missing: row numbers).
     """
     relationship = table.relationships[position]
     return "\n".join(
@@ -27,7 +27,7 @@ def merge_relationships(table: Table, position: int) -> str:
             "UNWIND $rows AS row",
             f"MATCH (n:{quoted(table.labels[0])} {{{matching(table.key, 'k')}}})",
             "WHERE n._dn_version = row.v AND n._dn_hash = row.h",
-            _held_edges(relationship, settled=may_settle(table)),
+            _held_edges(table, relationship),
             _end_node(relationship),
             _outcome(relationship),
             "FOREACH (edge IN stale | DELETE edge)",
@@ -58,16 +58,30 @@ def _same_properties(relationship: Relationship) -> str:
     return " AND coalesce(pair[0]._dn_hash = row.q, false)" if relationship.has_content else ""
 
 
-def _held_edges(relationship: Relationship, *, settled: bool) -> str:
-    same = " AND ".join(f"held.{quoted(p.name)} = row.t{i}" for i, p in enumerate(relationship.end_key))
+def _is_end(relationship: Relationship, prefix: str) -> str:
+    return " AND ".join(f"held.{quoted(p.name)} = row.{prefix}{i}" for i, p in enumerate(relationship.end_key))
+
+
+def _held_edges(table: Table, relationship: Relationship) -> str:
+    # Stale is the row's own edge that nothing else can want: an edge list's has a version, a sibling's another end.
+    siblings = [
+        f"held:{quoted(each.end_label)} AND {_is_end(each, f'o{number}_')}"
+        for number, each in enumerate(table.siblings(relationship))
+    ]
+    pair = f"coalesce({_is_end(relationship, 't')}, false), coalesce({' OR '.join(siblings) or 'false'}, false)"
     edge = _edge(relationship, f"held:{quoted(relationship.end_label)}", "edge")
-    settled_text = "coalesce(n._dn_rel_hash = row.r, false)" if settled else "false"
+    settled_text = "coalesce(n._dn_rel_hash = row.r, false)" if may_settle(table) else "false"
     return "\n".join(
         [
             f"WITH n, row, {settled_text} AS settled,",
-            f"  CASE WHEN {settled_text} THEN [] ELSE [{edge} | [edge, coalesce({same}, false)]] END AS held",
+            f"  CASE WHEN {settled_text} THEN [] ELSE [{edge} | [edge, {pair}]] END AS held",
             f"WITH n, row, settled, any(pair IN held WHERE pair[1]{_same_properties(relationship)}) AS present,",
-            "  [pair IN held WHERE NOT pair[1] AND pair[0]._dn_owner = $owner | pair[0]] AS stale",
+            "  [pair IN held WHERE NOT (pair[1] OR pair[2]) AND pair[0]._dn_owner = $owner",
+            "    AND pair[0]._dn_version IS NULL | pair[0]] AS stale,",
+            "  [pair IN held WHERE pair[1] AND pair[0]._dn_owner = $owner AND pair[0]._dn_version IS NOT NULL",
+            "    | pair[0]] AS adopted",
+            # What came from an edge list before and from rows now goes when its row says so.
+            "FOREACH (edge IN adopted | REMOVE edge._dn_version)",
         ]
     )
 

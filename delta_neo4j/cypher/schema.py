@@ -42,8 +42,10 @@ def create_vector_index(label: str, prop: str, index: VectorIndex, filterable: t
     if index.quantization is not None:
         options["vector.quantization.enabled"] = str(index.quantization).lower()
     settings = ", ".join(f"`{name}`: {value}" for name, value in options.items())
+    # Cypher 5, which may be the server's default language, knows no further properties.
+    language = "CYPHER 25 " if filterable else ""
     also = f"WITH [{', '.join(f'n.{quoted(name)}' for name in filterable)}] " if filterable else ""
     return (
-        f"CREATE VECTOR INDEX {quoted(index.name)} IF NOT EXISTS FOR (n:{quoted(label)}) ON (n.{quoted(prop)}) "
+        f"{language}CREATE VECTOR INDEX {quoted(index.name)} IF NOT EXISTS FOR (n:{quoted(label)}) ON (n.{quoted(prop)}) "
         f"{also}OPTIONS {{indexConfig: {{{settings}}}}}"
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from delta_neo4j.state import State
 
 TABLE = "embeddings"
+FEW_TEXTS = 5_000  # 8 MB of vectors: what every task may be sent
 _BROADCAST_TEXTS = 1_000_000  # 40 MB of hashes: what every task may be sent
 
 
@@ -65,8 +66,9 @@ class EmbeddingCache:
         return texts.join(parts, "text_hash", "left")
 
     def attach(self, rows: DataFrame, vectors: Vectors) -> DataFrame:
-        """Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`; both are shuffled."""
-        return rows.join(self.of(vectors), "text_hash", "left")
+        """Add `vector` (null where the cache has none) and `tokens` to rows with a `text_hash`."""
+        held = self.of(vectors)
+        return rows.join(F.broadcast(held) if vectors.count <= FEW_TEXTS else held, "text_hash", "left")
 
     def of(self, vectors: Vectors) -> DataFrame:
         """Give `text_hash`, `vector` and `tokens` of the texts that the cache holds, each once."""

@@ -13,11 +13,12 @@ from delta_neo4j.loader import load
 from delta_neo4j.model import registry
 from delta_neo4j.model.weights import minilm_folder
 from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+from dev.java import find_java
 from dev.local_model import ensure_registered, tracking_uri
 from dev.model_server import ModelServer
 from dev.neo4j_install import CALENDAR_VERSION, DEFAULT_VERSION
 from dev.neo4j_server import Neo4jServer
-from dev.processes import free_port
+from dev.processes import StackError, free_port
 from model_setup import MODEL_NAME
 from tests.conftest import LOCAL, ROOT
 from tests.support.endpoint import serving
@@ -65,6 +66,7 @@ def start_server(line, home, lib_root):
         heap="1g",
         pagecache="256m",
         java_home=os.environ.get("NEO4J_JAVA_HOME") if line == "2026" else None,
+        settings=("db.temporal.timezone=America/New_York",),  # no moment may depend on where the server stands
         jvm=("-XX:TieredStopAtLevel=1",),  # statements run a few times each: compiling them well does not pay off
     )
     server.install()
@@ -102,6 +104,19 @@ def graph(request, servers):
 def lts_graph(servers):
     """An empty graph on the LTS line, for what does not depend on the server's version."""
     found = servers("5.26")
+    found.empty()
+    return found
+
+
+@pytest.fixture
+def newest_graph(servers):
+    """An empty graph on the newest line that this machine can run: the other half of those tests."""
+    try:
+        find_java(21, None, os.environ.get("NEO4J_JAVA_HOME"))
+    except StackError:
+        found = servers("5.26")
+    else:
+        found = servers("2026")
     found.empty()
     return found
 

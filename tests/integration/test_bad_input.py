@@ -172,6 +172,12 @@ def test_another_model_behind_the_endpoint_stops_the_run(spark, lts_graph, loads
     report = runs.run()
     assert report.exit_code == 2
     assert "another model" in str(report.error)
+    runs.state += "-new"  # knows no model; the graph's vectors say which one they are of
+    report = runs.run()
+    assert report.exit_code == 2
+    assert "RemovalEvent.embedding holds vectors of another model" in str(report.error)
+    endpoint.answer = None
+    assert runs.succeed()["totals"]["outcomes"]["written"] == 1
 
 
 def test_an_index_of_another_dimension_in_the_graph_stops_the_run(spark, graph, loads):

@@ -76,8 +76,8 @@ def test_deleting_the_checkpoint_folder_starts_fresh(spark, lts_graph, tmp_path,
     assert summary["embedding"]["cache_hits"] == summary["embedding"]["texts"] == 7
 
 
-def test_process_batch_is_the_foreachbatch_function(spark, lts_graph, tmp_path, env_file, monkeypatch):
-    """A stream that the user starts calls `process_batch` with rows of the source table."""
+def test_process_batch_is_the_foreachbatch_function(spark, lts_graph, tmp_path, env_file, monkeypatch, capsys):
+    """A stream that the user starts calls `process_batch`; what it delivers last wins over any run in between."""
     import removals_spark_loader as job
 
     write(spark, tmp_path / "source", [removal(n) for n in range(10)])
@@ -90,11 +90,14 @@ def test_process_batch_is_the_foreachbatch_function(spark, lts_graph, tmp_path, 
     stream = rows.writeStream.foreachBatch(job.process_batch).option("checkpointLocation", str(tmp_path / "mine"))
     stream.trigger(availableNow=True).start().awaitTermination()
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 10
+    main(["load", *_arguments(tmp_path, env_file)])
     # Another stream of the user's begins at batch 0 again: its rows are not taken for known ones.
-    write(spark, tmp_path / "source", [removal(n) for n in range(10, 12)])
+    write(spark, tmp_path / "source", [removal(3, RMV_REA_TX="newest"), *(removal(n) for n in range(10, 12))])
+    rows = spark.readStream.format("delta").option("startingVersion", "1").load(str(tmp_path / "source"))
     again = rows.writeStream.foreachBatch(job.process_batch).option("checkpointLocation", str(tmp_path / "another"))
     again.trigger(availableNow=True).start().awaitTermination()
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 12
+    assert lts_graph.value("MATCH (n {removal_id: 'RE000003'}) RETURN n.RMV_REA_TX AS t") == "newest"
 
 
 def test_the_job_files_constants_are_the_packages():

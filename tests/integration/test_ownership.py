@@ -74,6 +74,31 @@ def test_clear_takes_away_everything_a_mapping_loaded_and_a_load_brings_it_back(
     assert dump(lts_graph.driver) == before
 
 
+TWO_SOURCES = """
+tables:
+  - {name: parts, source: parts, labels: [Part], key: [{column: id}], properties: [{column: name}]}
+  - {name: sizes, source: sizes, labels: [Part, Sized], key: [{column: id}], properties: [{column: size}]}
+"""
+
+
+def test_nodes_that_two_tables_fill_go_whole(spark, lts_graph, loads, tmp_path):
+    """What the one table wrote is not taken for somebody else's when the other's rows go."""
+    mapping = tmp_path / "parts.yml"
+    mapping.write_text(TWO_SOURCES)
+    sources = {name: str(tmp_path / name) for name in ("parts", "sizes")}
+    for column, path in (("name", sources["parts"]), ("size", sources["sizes"])):
+        rows = [(f"P{n}", f"{column} {n}") for n in range(5)]
+        spark.createDataFrame(rows, f"id STRING, {column} STRING").write.format("delta").save(path)
+    runs = loads(lts_graph, mapping=str(mapping), sources=sources)
+    runs.succeed()
+    lts_graph.query("MATCH (n:Part {id: 'P3'}) SET n.theirs = 1")
+    found = clear.loaded(spark, runs.settings())
+    assert [each.what for each in found] == ["5 Part nodes"]
+    assert clear.clear(spark, runs.settings(), found) == ["sizes and parts: 5 nodes removed"]
+    left = lts_graph.query("MATCH (n) RETURN labels(n) AS labels, properties(n) AS p")
+    assert left == [{"labels": ["Part"], "p": {"id": "P3", "theirs": 1, "_dn_owner": "delta-neo4j"}}]
+
+
 def test_a_node_that_was_there_before_keeps_its_key_alone(spark, lts_graph, loads):
     """The loader did not make it, so it stays; what the load put on it goes, and a second removal finds nothing."""
     runs = loads(lts_graph)
@@ -88,7 +113,7 @@ def test_a_node_that_was_there_before_keeps_its_key_alone(spark, lts_graph, load
 
 
 def test_clear_asks_and_refuses_a_server_elsewhere(spark, lts_graph, loaded, monkeypatch):
-    """Without a yes nothing goes; a Neo4j that is not on this machine needs a flag of its own."""
+    """Without a yes nothing goes, with it all does; a Neo4j that is not on this machine needs a flag of its own."""
     settings = loaded.settings()
     monkeypatch.setenv("NEO4J_PASSWORD", settings.neo4j.password.get_secret_value())
     monkeypatch.setenv("NEO4J_USERNAME", "neo4j")
@@ -97,10 +122,12 @@ def test_clear_asks_and_refuses_a_server_elsewhere(spark, lts_graph, loaded, mon
     answer = CliRunner().invoke(cli, flags, input="n\n", obj={"spark": spark_session})
     assert "30 RemovalEvent nodes" in answer.output
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
+    answer = CliRunner().invoke(cli, [*flags, "--yes"], obj={"spark": spark_session})
+    assert "30 nodes removed" in answer.output
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 2  # theirs, and the one with their things
     monkeypatch.setenv("NEO4J_URI", "neo4j+s://graph.example.com")
     answer = CliRunner().invoke(cli, [*flags, "--yes"], obj={"spark": spark_session})
     assert "--allow-remote" in str(answer.exception)
-    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 31
 
 
 CHANGED = """
@@ -229,6 +256,20 @@ def test_a_checkpoint_goes_on_after_another_one_of_the_same_table(spark, lts_gra
     monkeypatch.setattr(checkpoint, "time", SimpleNamespace(time=lambda: 0.0))  # set back to 1970
     assert runs.succeed()["totals"]["outcomes"]["written"] == 1
     assert lts_graph.value("MATCH (n {removal_id: 'RE000001'}) RETURN n.RMV_REA_TX AS t") == "newer"
+
+
+@pytest.mark.calendar
+def test_a_checkpoint_knows_the_graph_it_has_filled(spark, lts_graph, newest_graph, loads):
+    """Another server is not called up to date: the run stops, and fills it with a fresh checkpoint."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(3)])
+    runs.succeed()
+    runs.graph = newest_graph
+    report = runs.run()
+    assert report.exit_code == 2
+    assert "another graph" in str(report.error)
+    assert runs.succeed(reset_checkpoint=True)["totals"]["outcomes"]["written"] == 3
+    assert newest_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 3
 
 
 def test_a_mapping_that_gains_a_relationship_rewrites_no_node(spark, lts_graph, loads, tmp_path):

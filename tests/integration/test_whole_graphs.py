@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import shutil
+
 import numpy as np
 import pytest
 
@@ -109,7 +112,7 @@ def test_an_edge_without_its_nodes_is_treated_as_the_mapping_says(tables, lts_gr
     assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == (7 if on_missing == "merge" else 5)
 
 
-def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark):
+def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark, tmp_path):
     """Without the choice later tables stay unread; with it they load, and the run fails all the same."""
     mapping = PARTS.replace("MISSING", "merge")
     rows = {**ROWS, "wholes": [(None, str(number)) for number in range(200)]}
@@ -125,6 +128,19 @@ def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark)
         ("holds", True),
     ]
     assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 3
+    # A table whose load cannot even begin is one that failed: the others are not left alone for it.
+    (tmp_path / "graph.yml").write_text(mapping.replace("labels: [Part]", "labels: [Part, Piece]"))
+    spark.createDataFrame([("w1", "new")], SCHEMAS["wholes"]).write.format("delta").mode("overwrite").save(
+        str(tmp_path / "wholes")
+    )
+    shutil.rmtree(f"{runs.state}/checkpoints/wholes")
+    report = runs.run(keep_going=True)
+    assert [(table.name, bool(table.error)) for table in report.tables] == [
+        ("wholes", False),
+        ("parts", True),
+        ("holds", False),
+    ]
+    assert report.exit_code == 3  # and not 2, which says that nothing was written
 
 
 def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, lts_graph):
@@ -220,15 +236,15 @@ tables:
     relationships:
       - type: FLOWN_BY
         end: {label: Plane, key: [{property: plane_id, column: plane}]}
-        properties: [{column: seat}]
+        properties: [{column: since, type: date}, {column: seat}]
       - {type: FLEW_TO, end: {label: City, key: [{property: city, column: city}]}}
 """
 
 
 def test_a_hub_with_a_third_of_the_rows_costs_no_deadlock(tables, lts_graph):
     """One-to-many relationships are written by hub, so no two writers wait for each other."""
-    rows = [(n, "hub" if n % 10 < 3 else f"plane {n % 500}", "window", f"city {n % 7}") for n in range(20_000)]
-    runs = tables(HUBS, {"flights": rows}, {"flights": "id INT, plane STRING, seat STRING, city STRING"})
+    rows = [(n, "hub" if n % 10 < 3 else f"plane {n % 500}", None, "window", f"city {n % 7}") for n in range(20_000)]
+    runs = tables(HUBS, {"flights": rows}, {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"})
     summary = runs.succeed(write_partitions=4)
     assert summary["totals"]["relationships"]["FLOWN_BY"]["written"] == 20_000
     assert (summary["writer"]["deadlocks"], summary["writer"]["retries"]) == (0, 0)
@@ -247,11 +263,12 @@ def test_many_to_many_edges_complete_whatever_they_cost(tables, lts_graph):
 
 def test_an_edges_properties_follow_the_row(spark, tables, lts_graph, tmp_path):
     """A changed property changes the edge in place; somebody else's edge between the same nodes stays as it is."""
-    schema = {"flights": "id INT, plane STRING, seat STRING, city STRING"}
-    runs = tables(HUBS, {"flights": [(1, "p", "window", "c"), (2, "p", "aisle", "c")]}, schema)
+    schema = {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"}
+    day = dt.date(2024, 2, 29)
+    runs = tables(HUBS, {"flights": [(1, "p", day, "window", "c"), (2, "p", day, "aisle", "c")]}, schema)
     runs.succeed()
     lts_graph.query("MATCH (f:Flight {flight_id: 1}), (p:Plane) CREATE (f)-[:FLOWN_BY {seat: 'cockpit'}]->(p)")
-    spark.createDataFrame([(1, "p", "middle", "c")], schema["flights"]).write.format("delta").mode("append").save(
+    spark.createDataFrame([(1, "p", None, "middle", "c")], schema["flights"]).write.format("delta").mode("append").save(
         str(tmp_path / "flights")
     )
     runs.succeed()
@@ -259,3 +276,25 @@ def test_an_edges_properties_follow_the_row(spark, tables, lts_graph, tmp_path):
         "MATCH (f:Flight)-[e:FLOWN_BY]->() RETURN f.flight_id AS id, e.seat AS seat ORDER BY id, seat"
     )
     assert [(row["id"], row["seat"]) for row in found] == [(1, "cockpit"), (1, "middle"), (2, "aisle")]
+    days = lts_graph.query(
+        "MATCH (f:Flight)-[e:FLOWN_BY {_dn_owner: 'delta-neo4j'}]->() RETURN f.flight_id AS id, toString(e.since) AS day"
+    )
+    assert {tuple(row.values()) for row in days} == {(1, None), (2, "2024-02-29")}
+
+
+def test_an_edges_properties_follow_the_mapping(tables, lts_graph, tmp_path):
+    """One with another name is written though no value changed, one that is no more goes; both go when none is left."""
+    schema = {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"}
+    runs = tables(HUBS, {"flights": [(1, "p", dt.date(2024, 2, 29), "window", "c")]}, schema)
+    runs.succeed()
+    lts_graph.query("MATCH ()-[e:FLOWN_BY]->() SET e.theirs = 'kept'")
+    given = "        properties: [{column: since, type: date}, {column: seat}]\n"
+    for now, properties in (
+        ("        properties: [{column: seat, property: place}]\n", {"place": "window"}),
+        ("", {}),
+    ):
+        (tmp_path / "graph.yml").write_text(HUBS.replace(given, now))
+        terms = runs.succeed(reset_checkpoint=True)["totals"]["relationships"]
+        assert (terms["FLOWN_BY"]["written"], terms["FLEW_TO"]["unchanged"]) == (1, 1)
+        held = lts_graph.value("MATCH ()-[e:FLOWN_BY]->() RETURN properties(e) AS p")
+        assert {name: value for name, value in held.items() if name[0] != "_"} == {**properties, "theirs": "kept"}

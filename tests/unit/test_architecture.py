@@ -34,7 +34,7 @@ ALLOWED = {
     "validation": {"plan", "source"},
     "source_types": {"errors", "plan", "source", "validation"},
     "ranking": {"source", "validation"},
-    "staging": {"ranking", "validation"},
+    "staging": {"ranking", "spark_errors", "validation"},
     "state": {"identifiers", "source"},
     "checkpoint": {"errors"},
     "cypher": set(),
@@ -87,12 +87,12 @@ ALLOWED = {
         "passes", "ranking", "removal", "source", "validation", "writer",
     },
     "pipeline": {
-        "budget", "dead_letters", "embedding.texts", "errors", "graph_rows", "ledger", "micro_texts", "ranking",
-        "reach", "removal", "slice_load", "staging", "validation",
+        "budget", "dead_letters", "embedding.cache", "embedding.texts", "errors", "graph_rows", "ledger", "micro_texts",
+        "ranking", "reach", "removal", "slice_load", "staging", "validation",
     },
     "preflight": {
-        "drift", "embedding.base", "embedding.choose", "errors", "grants", "mapping_history", "models", "reach",
-        "schema", "server", "source", "source_types", "transactions",
+        "drift", "embedding.base", "embedding.choose", "errors", "grants", "graph_vectors", "mapping_history", "models",
+        "reach", "schema", "server", "source", "source_types", "transactions",
     },
     "shipping": {""},
     "report": {"errors", "ledger"},
@@ -130,6 +130,7 @@ ALLOWED = {
         "drafting.decide", "drafting.names", "drafting.sample", "drafting.text", "identifiers", "source",
     },
     "drift": {"drafting.types", "errors", "expressions", "identifiers", "plan"},
+    "graph_vectors": {"embedding.base", "errors", "identifiers", "schema", "transactions"},
     "graph_conflicts": {"cypher.schema", "errors", "schema", "server", "transactions"},
     "mapping_check": {
         "errors", "graph_conflicts", "mapping", "preflight", "source", "source_types", "yaml_places",
@@ -152,7 +153,8 @@ ALLOWED = {
     "removal": {"cypher.common", "cypher.removal", "errors", "transactions"},
     "slice_load": {"cypher.edges", "dead_letters", "errors"},
     "clear": {
-        "checkpoint", "cypher.removal", "mapping", "mapping_history", "removal", "server", "state", "transactions",
+        "checkpoint", "cypher.removal", "mapping", "mapping_history", "plan", "removal", "server", "state",
+        "transactions",
     },
     "cli_status": {"config", "errors", "options", "runs", "state", "status"},
     "grants": {"errors", "identifiers", "spark_errors"},

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from delta_neo4j import writer
-from delta_neo4j.cypher import edges, nodes, removal, schema
 from delta_neo4j.errors import MappingError
 from delta_neo4j.identifiers import table_name
 from delta_neo4j.mapping_model import MappingModel
 from delta_neo4j.passes import NodePass
 from delta_neo4j.plan import Connection
 from delta_neo4j.rows import Bags
+from tests.support.statements import mapping_of, statements
 
 FRAGMENTS = (
     "`",
@@ -39,47 +39,12 @@ HOSTILE = st.one_of(
 )
 
 
-def _mapping(label, kind, prop, index, column):
-    key = [{"column": column, "property": prop}]
-    end = {"label": label, "key": key}
-    day = {"column": column, "property": prop + "d", "type": "date"}
-    flat = {"column": "m", "property": prop + "m", "type": "map"}
-    related = {"type": kind, "end": end, "properties": [{"column": column, "property": prop}]}
-
-    def node(name, holder):
-        embedding = {"text": column, "property": prop + "v", "index": {"name": index + name}, **holder}
-        labels = [label, label + "2"]
-        shared = {"labels": labels, "key": key, "properties": [day, flat], "relationships": [related]}
-        return {"name": name, "source": "t", **shared, "embedding": embedding}
-
-    texts = {"text_nodes": {"label": label + "T", "relationship": kind + "T"}}
-    pieces = {"chunks": {"label": label + "C", "relationship": kind + "C"}}
-    listed = {"name": "c", "source": "t", "relationship": {"type": kind + "E", "from": end, "to": end}}
-    return {"tables": [node("a", texts), node("b", pieces), listed]}
-
-
-def _statements(mapping):
-    """Give every statement that the loader can send for a mapping."""
-    texts, pieces, listed = (table.planned() for table in MappingModel.model_validate(mapping).tables)
-    yield nodes.upsert_texts(texts.text_nodes, texts.embedding.property)
-    yield nodes.upsert_chunks(pieces, pieces.chunks, pieces.embedding.property)
-    yield edges.merge_edges(listed)
-    for table in (texts, pieces):
-        key = tuple(p.name for p in table.key)
-        yield from (schema.create_constraint(table.labels[0], key), schema.duplicates(table.labels[0], key))
-        yield schema.create_vector_index(table.labels[0], table.embedding.property, table.embedding.index, key)
-        yield from (nodes.upsert_nodes(table), nodes.keep_unchanged(table), removal.sweep(table.labels[0]))
-        yield from (edges.merge_relationships(table, position) for position in range(len(table.relationships)))
-    for table in (texts, pieces, listed):
-        yield from (removal.delete_rows(table), removal.clear_rows(table), removal.count_rows(table))
-
-
 def _skeleton(statement):
     """Give a statement with every quoted name taken out: what is left is what the server executes."""
     return re.sub(r"`[^`]*`", "`x`", statement)
 
 
-HARMLESS = [_skeleton(text) for text in _statements(_mapping("L", "T", "p", "i", "c"))]
+HARMLESS = [_skeleton(text) for text in statements(mapping_of("L", "T", "p", "i", "c"))]
 
 
 @given(label=HOSTILE, kind=HOSTILE, prop=HOSTILE, index=HOSTILE, column=HOSTILE)
@@ -89,7 +54,7 @@ def test_a_mappings_names_are_refused_or_quoted(label, kind, prop, index, column
     plain = {"label": "L", "kind": "T", "prop": "p", "index": "i", "column": "c"}
     for chosen in (*({**plain, name: value} for name, value in names.items()), names):
         try:
-            made = [_skeleton(text) for text in _statements(_mapping(**chosen))]
+            made = [_skeleton(text) for text in statements(mapping_of(**chosen))]
         except ValidationError:
             continue
         assert made == HARMLESS
@@ -167,4 +132,4 @@ def test_the_skeleton_tells_a_statement_that_was_broken_out_of():
 def test_known_tricks_are_refused(name):
     """Back-ticks, escapes, the loader's own prefix, control characters, documents."""
     with pytest.raises(ValidationError):
-        MappingModel.model_validate(_mapping("L", "T", name, "i", "c"))
+        MappingModel.model_validate(mapping_of("L", "T", name, "i", "c"))
