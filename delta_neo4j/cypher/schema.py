@@ -46,6 +46,6 @@ def create_vector_index(label: str, prop: str, index: VectorIndex, filterable: t
     language = "CYPHER 25 " if filterable else ""
     also = f"WITH [{', '.join(f'n.{quoted(name)}' for name in filterable)}] " if filterable else ""
     return (
-        f"{language}CREATE VECTOR INDEX {quoted(index.name)} IF NOT EXISTS FOR (n:{quoted(label)}) ON (n.{quoted(prop)}) "
-        f"{also}OPTIONS {{indexConfig: {{{settings}}}}}"
+        f"{language}CREATE VECTOR INDEX {quoted(index.name)} IF NOT EXISTS "
+        f"FOR (n:{quoted(label)}) ON (n.{quoted(prop)}) {also}OPTIONS {{indexConfig: {{{settings}}}}}"
     )

@@ -155,8 +155,8 @@ def test_filterable_properties_are_in_the_index_where_the_server_can(graph):
     assert [hit.key for hit in hits] == [("0",), ("1",), ("2",)]
     if can_filter:
         within = (
-            "CYPHER 25 MATCH (n:Event) SEARCH n IN (VECTOR INDEX event_vectors FOR $vector WHERE n.severity = 1 LIMIT 2) "
-            "RETURN n.id AS id"
+            "CYPHER 25 MATCH (n:Event) "
+            "SEARCH n IN (VECTOR INDEX event_vectors FOR $vector WHERE n.severity = 1 LIMIT 2) RETURN n.id AS id"
         )
         assert {row["id"] for row in graph.query(within, vector=[1.0, 0.0])} == {"1", "3"}
 

@@ -22,7 +22,7 @@ def test_a_passed_deadline_lets_nothing_through():
     """Neither texts nor the next slice; what the slice before embedded is told."""
     allowance = Allowance(Budget(deadline=time.time() - 1))
     assert list(allowance.ration("abc")) == []
-    with pytest.raises(BudgetReachedError) as stopped:
+    with pytest.raises(BudgetReachedError, match="from its beginning and needs minutes for all of it") as stopped:
         allowance.check_time({"texts_embedded": 7})
     assert stopped.value.details == {"texts_embedded": 7}
 
