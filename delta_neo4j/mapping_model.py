@@ -241,8 +241,8 @@ class MappingModel(Strict):
                     raise ValueError(f"the vector index on {'.'.join(place)} is described in two ways")
                 if ready.setdefault(place, bool(table.embedding.vector)) != bool(table.embedding.vector):
                     raise ValueError(
-                        f"{'.'.join(place)} is filled with vectors of a column and with those of a text: two models in "
-                        "one index; give one of them another property"
+                        f"the vectors of {'.'.join(place)} come from a column and from a text: two models in one "
+                        "index; give one of them another property"
                     )
         return self
 

@@ -195,3 +195,17 @@ def loads(spark, endpoint, tmp_path):
         return Loads(spark, graph, endpoint.url, str(tmp_path / "state"), str(tmp_path / "source"), options)
 
     return of
+
+
+@pytest.fixture
+def tables(spark, newest_graph, loads, tmp_path):
+    """Make loads of a mapping's tables: (mapping text, rows by table, schemas)."""
+
+    def of(mapping, rows, schemas):
+        file = tmp_path / "graph.yml"
+        file.write_text(mapping)
+        for name, data in rows.items():
+            spark.createDataFrame(data, schemas[name]).write.format("delta").save(str(tmp_path / name))
+        return loads(newest_graph, mapping=str(file), sources={name: str(tmp_path / name) for name in rows})
+
+    return of

@@ -18,13 +18,13 @@ tables:
 
 
 @pytest.fixture
-def things(spark, lts_graph, loads, tmp_path):
+def things(spark, newest_graph, loads, tmp_path):
     """Loads of a table of two things, with the mapping's word for new columns."""
 
     def of(new_columns):
         mapping = tmp_path / "things.yml"
         mapping.write_text(MAPPING.replace("NEW", new_columns))
-        runs = loads(lts_graph, mapping=str(mapping))
+        runs = loads(newest_graph, mapping=str(mapping))
         rows = spark.createDataFrame([("a", 1, "red"), ("b", 2, "blue")], "id STRING, size INT, colour STRING")
         rows.write.format("delta").option("delta.columnMapping.mode", "name").save(runs.source)
         runs.succeed()
@@ -42,7 +42,7 @@ def _told(caplog):
 
 
 @pytest.mark.parametrize(("new_columns", "weight"), [("ignore", None), ("add", 7.5)])
-def test_a_new_column_is_told_and_ignored_or_added(spark, things, lts_graph, caplog, new_columns, weight):
+def test_a_new_column_is_told_and_ignored_or_added(spark, things, newest_graph, caplog, new_columns, weight):
     """As the mapping says, without a new checkpoint; the rows loaded before have nothing in it anyway."""
     runs = things(new_columns)
     _alter(spark, runs, "ADD COLUMN weight DOUBLE")
@@ -51,7 +51,7 @@ def test_a_new_column_is_told_and_ignored_or_added(spark, things, lts_graph, cap
         summary = runs.succeed()
     assert "'weight'" in _told(caplog)[0]
     assert summary["totals"]["rows_read"] == 1
-    assert lts_graph.value("MATCH (n:Thing {thing_id: 'c'}) RETURN n.weight AS w") == weight
+    assert newest_graph.value("MATCH (n:Thing {thing_id: 'c'}) RETURN n.weight AS w") == weight
     caplog.clear()
     runs.succeed()
     assert _told(caplog) == []
@@ -61,7 +61,7 @@ def test_a_new_column_is_told_and_ignored_or_added(spark, things, lts_graph, cap
     ("change", "words"),
     [("RENAME COLUMN size TO extent", "'extent'"), ("DROP COLUMN size", "take it out")],
 )
-def test_a_mapped_column_that_is_gone_stops_the_run_with_what_to_do(spark, things, lts_graph, change, words):
+def test_a_mapped_column_that_is_gone_stops_the_run_with_what_to_do(spark, things, newest_graph, change, words):
     """Its name, what the mapping uses it for, and the new column that may be it; the graph stays as it was."""
     runs = things("ignore")
     _alter(spark, runs, change)
@@ -69,10 +69,10 @@ def test_a_mapped_column_that_is_gone_stops_the_run_with_what_to_do(spark, thing
     assert report.exit_code == 2
     assert "'size'" in str(report.error)
     assert words in str(report.error)
-    assert lts_graph.value("MATCH (n:Thing) RETURN sum(n.size) AS s") == 3
+    assert newest_graph.value("MATCH (n:Thing) RETURN sum(n.size) AS s") == 3
 
 
-def test_a_renamed_column_goes_on_once_the_mapping_says_so(spark, things, lts_graph, tmp_path):
+def test_a_renamed_column_goes_on_once_the_mapping_says_so(spark, things, newest_graph, tmp_path):
     """The property keeps its name, the rows are unchanged, and what comes next is read."""
     runs = things("ignore")
     _alter(spark, runs, "RENAME COLUMN size TO extent")
@@ -85,7 +85,7 @@ def test_a_renamed_column_goes_on_once_the_mapping_says_so(spark, things, lts_gr
     assert (outcomes["written"], outcomes["unchanged"]) == (1, 2)
 
 
-def test_a_column_that_changed_its_type_is_told_and_cast(spark, things, lts_graph, caplog):
+def test_a_column_that_changed_its_type_is_told_and_cast(spark, things, newest_graph, caplog):
     """What the mapping's type cannot hold is a dead letter, never a null."""
     runs = things("ignore")
     rows = spark.createDataFrame([("c", "3", "green"), ("d", "big", "grey")], "id STRING, size STRING, colour STRING")
@@ -94,4 +94,4 @@ def test_a_column_that_changed_its_type_is_told_and_cast(spark, things, lts_grap
         outcomes = runs.succeed(reset_checkpoint=True)["totals"]["outcomes"]
     assert "was int and is string" in _told(caplog)[0]
     assert (outcomes["written"], outcomes["dead_lettered"]) == (1, 1)
-    assert lts_graph.value("MATCH (n:Thing {thing_id: 'c'}) RETURN n.size AS s") == 3
+    assert newest_graph.value("MATCH (n:Thing {thing_id: 'c'}) RETURN n.size AS s") == 3

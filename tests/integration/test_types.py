@@ -54,13 +54,13 @@ def _row(key, **values):
 
 
 @pytest.fixture
-def things(spark, lts_graph, loads, tmp_path):
+def things(spark, newest_graph, loads, tmp_path):
     """Make loads of a table of things."""
 
     def of(rows, mapping=MAPPING, schema=SCHEMA):
         file = tmp_path / "things.yml"
         file.write_text(mapping)
-        runs = loads(lts_graph, mapping=str(file))
+        runs = loads(newest_graph, mapping=str(file))
         spark.createDataFrame(rows, schema).write.format("delta").mode("append").save(runs.source)
         return runs
 
@@ -77,7 +77,7 @@ def _letters(spark, runs):
     return {json.loads(row["row_key"])[0]: row["reason_class"] for row in letters}
 
 
-def test_every_type_comes_back_as_it_went_in(things, lts_graph):
+def test_every_type_comes_back_as_it_went_in(things, newest_graph):
     """Temporal values, points, lists and flattened maps are what the driver reads; decimals keep every digit."""
     money = "12345678901234567890.000000000000000001"
     row = _row(
@@ -87,7 +87,7 @@ def test_every_type_comes_back_as_it_went_in(things, lts_graph):
         detail={"a.b": 1, "c": 2}, address=("Bern", DAY),
     )  # fmt: skip
     things([row, _row("b")]).succeed()
-    found = _read(lts_graph, "a")
+    found = _read(newest_graph, "a")
     plain = {name: value for name, value in found.items() if not name.startswith("_dn_")}
     assert plain.pop("real") != found["real"]  # NaN equals nothing, itself included
     assert plain.pop("place") == WGS84Point((8.5, 47.25))
@@ -103,23 +103,23 @@ def test_every_type_comes_back_as_it_went_in(things, lts_graph):
         "money": money, "flag": False, "words": ["x", ""], "numbers": [],
         "detail.a.b": 1, "detail.c": 2, "address.city": "Bern", "shout": "HÉLLO \u202e\x00 ✈",
     }  # fmt: skip
-    nothing = {name for name in _read(lts_graph, "b") if not name.startswith("_dn_")}
+    nothing = {name for name in _read(newest_graph, "b") if not name.startswith("_dn_")}
     assert nothing == {"thing_id", "pair"}
 
 
-def test_a_null_takes_the_property_away_and_a_maps_lost_keys_go(things, lts_graph):
+def test_a_null_takes_the_property_away_and_a_maps_lost_keys_go(things, newest_graph):
     """The node is what the row is now; a property that somebody else set beside it stays."""
     runs = things([_row("a", text="x", numbers=[1], detail={"kept": 1, "lost": 2}, place=(1.0, 2.0), day=DAY)])
     runs.succeed()
-    lts_graph.query("MATCH (n:Thing) SET n.theirs = 1, n.detailed = 2")
+    newest_graph.query("MATCH (n:Thing) SET n.theirs = 1, n.detailed = 2")
     things([_row("a", detail={"kept": 3})])
     runs.succeed()
-    found = {name: value for name, value in _read(lts_graph, "a").items() if not name.startswith("_dn_")}
+    found = {name: value for name, value in _read(newest_graph, "a").items() if not name.startswith("_dn_")}
     found.pop("nested"), found.pop("pair")
     assert found == {"thing_id": "a", "detail.kept": 3, "theirs": 1, "detailed": 2}
 
 
-def test_what_cannot_be_typed_is_a_dead_letter(spark, things, lts_graph):
+def test_what_cannot_be_typed_is_a_dead_letter(spark, things, newest_graph):
     """A null in a list, half a point, text that is no UTF-8, a number beyond 64 bits: each with its reason."""
     place = "STRUCT<longitude: DOUBLE, latitude: DOUBLE>"
     schema = f"id STRING, words ARRAY<STRING>, place {place}, big DECIMAL(38, 0), raw BINARY"
@@ -154,10 +154,10 @@ tables:
     }  # fmt: skip
     assert reasons["surrogate"] == "not_utf8"
     assert summary["totals"]["outcomes"]["dead_lettered"] == len(rows) - 1
-    assert lts_graph.value("MATCH (n:Thing) RETURN collect(n.thing_id) AS ids") == ["good"]
+    assert newest_graph.value("MATCH (n:Thing) RETURN collect(n.thing_id) AS ids") == ["good"]
 
 
-def test_what_lies_within_is_looked_at_too(spark, things, lts_graph):
+def test_what_lies_within_is_looked_at_too(spark, things, newest_graph):
     """A value that no task could hold is a dead letter, in a list or a map as well, and stops no run."""
     mapping = r"""
 tables:
@@ -187,7 +187,7 @@ tables:
     }  # fmt: skip
 
 
-def test_a_moment_beyond_pythons_is_a_dead_letter_where_it_would_become_one(spark, things, lts_graph):
+def test_a_moment_beyond_pythons_is_a_dead_letter_where_it_would_become_one(spark, things, newest_graph):
     """In a key, an end's key, a list, by the session's zone as well as in UTC; a single property is written."""
     mapping = r"""
 tables:
@@ -220,19 +220,19 @@ tables:
     finally:
         spark.conf.set("spark.sql.session.timeZone", before)
     assert (outcomes["written"], outcomes["dead_lettered"]) == (4, 6)
-    kinds = lts_graph.value("MATCH (n:Thing) RETURN collect(DISTINCT split(n.thing_id, ' ')[0]) AS p")
+    kinds = newest_graph.value("MATCH (n:Thing) RETURN collect(DISTINCT split(n.thing_id, ' ')[0]) AS p")
     assert sorted(kinds) == ["plain", "related"]
-    assert lts_graph.value("MATCH ()-[e:KEYED_ON]->() RETURN max(e.related.epochSeconds) AS s") == last + 1
+    assert newest_graph.value("MATCH ()-[e:KEYED_ON]->() RETURN max(e.related.epochSeconds) AS s") == last + 1
     assert set(_letters(spark, runs).values()) == {"out_of_range"}
 
 
-def test_a_text_of_ten_megabytes_is_a_text(things, lts_graph):
+def test_a_text_of_ten_megabytes_is_a_text(things, newest_graph):
     """It is stored whole; only its neighbours in the transaction become fewer."""
     things([_row("a", text="é" * 5_000_000), _row("b", text="small")]).succeed()
-    assert lts_graph.value("MATCH (n:Thing {thing_id: 'a'}) RETURN size(n.text) AS s") == 5_000_000
+    assert newest_graph.value("MATCH (n:Thing {thing_id: 'a'}) RETURN size(n.text) AS s") == 5_000_000
 
 
-def test_a_template_makes_the_text(spark, lts_graph, loads, tmp_path, endpoint):
+def test_a_template_makes_the_text(spark, newest_graph, loads, tmp_path, endpoint):
     """Columns stand in it as they are; a row whose columns are all blank has no text."""
     mapping = tmp_path / "m.yml"
     mapping.write_text(
@@ -240,7 +240,7 @@ def test_a_template_makes_the_text(spark, lts_graph, loads, tmp_path, endpoint):
         "    key: [{property: thing_id, column: id}]\n"
         "    embedding: {template: '{part}: {finding} ({count})', index: {name: things_v}}\n"
     )
-    runs = loads(lts_graph, mapping=str(mapping))
+    runs = loads(newest_graph, mapping=str(mapping))
     rows = [("a", "pump", "leaks", 3), ("b", None, "stuck", None), ("c", " ", None, None)]
     frame = spark.createDataFrame(rows, "id STRING, part STRING, finding STRING, count INT")
     frame.write.format("delta").save(runs.source)
@@ -249,11 +249,11 @@ def test_a_template_makes_the_text(spark, lts_graph, loads, tmp_path, endpoint):
     assert (summary["embedding"]["texts"], summary["totals"]["without_text"]) == (2, 1)
 
 
-def test_an_expression_that_does_not_fit_the_table_is_named_before_anything_is_written(things, lts_graph):
+def test_an_expression_that_does_not_fit_the_table_is_named_before_anything_is_written(things, newest_graph):
     """An unknown column, an aggregate: one line with Spark's reason."""
     for wrong in ("upper(nowhere)", "count(*)", "max(text)"):
         runs = things([_row("a")], MAPPING.replace("upper(text)", wrong))
         report = runs.run()
         assert report.exit_code == 2
         assert wrong in str(report.error)
-    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 0
+    assert newest_graph.value("MATCH (n) RETURN count(n) AS c") == 0

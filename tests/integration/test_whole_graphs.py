@@ -1,17 +1,11 @@
-"""Many tables in one run, edge lists, pieces of long texts."""
+"""Many tables in one run, edge lists, hubs."""
 
 from __future__ import annotations
 
 import datetime as dt
 import shutil
 
-import numpy as np
 import pytest
-
-from delta_neo4j.embed import embed
-from delta_neo4j.forecast import forecast
-from delta_neo4j.model.weights import tokenizer
-from tests.support.endpoint import vector_of
 
 PARTS = """
 tables:
@@ -47,39 +41,25 @@ ROWS = {
 }
 
 
-@pytest.fixture
-def tables(spark, lts_graph, loads, tmp_path):
-    """Make loads of a mapping's tables: (mapping text, rows by table, schemas)."""
-
-    def of(mapping, rows, schemas):
-        file = tmp_path / "graph.yml"
-        file.write_text(mapping)
-        for name, data in rows.items():
-            spark.createDataFrame(data, schemas[name]).write.format("delta").save(str(tmp_path / name))
-        return loads(lts_graph, mapping=str(file), sources={name: str(tmp_path / name) for name in rows})
-
-    return of
-
-
 def _append(spark, tmp_path, name, rows):
     spark.createDataFrame(rows, SCHEMAS[name]).write.format("delta").mode("append").save(str(tmp_path / name))
 
 
-def test_tables_of_nodes_and_edges_load_in_one_run_with_one_summary(tables, lts_graph):
+def test_tables_of_nodes_and_edges_load_in_one_run_with_one_summary(tables, newest_graph):
     """Three tables in the mapping's order: each balances, and an edge's properties are typed."""
     summary = tables(PARTS.replace("MISSING", "dead_letter"), ROWS, SCHEMAS).succeed()
     assert [table["name"] for table in summary["tables"]] == ["wholes", "parts", "holds"]
     assert summary["totals"]["outcomes"]["written"] == 8
     assert summary["totals"]["relationships"]["HOLDS"]["written"] == 3
-    found = lts_graph.query(
+    found = newest_graph.query(
         "MATCH (a:Whole:Thing)-[e:HOLDS]->(b:Part) "
         "RETURN a.whole_id AS a, b.part_id AS b, toString(e.since) AS since, e.count AS count ORDER BY count"
     )
     assert [tuple(row.values()) for row in found] == ROWS["holds"]
-    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == 5
+    assert newest_graph.value("MATCH (n) RETURN count(n) AS c") == 5
 
 
-def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, lts_graph, tmp_path):
+def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, newest_graph, tmp_path):
     """The newest row of a pair wins, in a batch and across batches; the same row again is unchanged."""
     runs = tables(PARTS.replace("MISSING", "dead_letter"), ROWS, SCHEMAS)
     runs.succeed()
@@ -90,8 +70,8 @@ def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, l
         "unchanged": 1,
         "superseded": 1,
     }
-    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part {part_id: 'p2'}) RETURN e.count AS c") == 5
-    assert lts_graph.value("MATCH ()-[e:HOLDS]->() RETURN count(e) AS c") == 3
+    assert newest_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part {part_id: 'p2'}) RETURN e.count AS c") == 5
+    assert newest_graph.value("MATCH ()-[e:HOLDS]->() RETURN count(e) AS c") == 3
 
 
 @pytest.mark.parametrize(
@@ -102,17 +82,17 @@ def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, l
         ("dead_letter", "dead_lettered", "dead_lettered"),
     ],
 )
-def test_an_edge_without_its_nodes_is_treated_as_the_mapping_says(tables, lts_graph, on_missing, outcome, term):
+def test_an_edge_without_its_nodes_is_treated_as_the_mapping_says(tables, newest_graph, on_missing, outcome, term):
     """Its nodes are made, or it is skipped, or the row is a dead letter: an edge list's row is its edge."""
     rows = {**ROWS, "holds": [("w1", "p1", None, 1), ("w1", "nobody", None, 2), ("no one", "p2", None, 3)]}
     (holds,) = tables(PARTS.replace("MISSING", on_missing), rows, SCHEMAS).succeed()["tables"][2:]
     assert holds["outcomes"][outcome] == (3 if on_missing == "merge" else 2)
     assert holds["relationships"]["HOLDS"][term] == (3 if on_missing == "merge" else 2)
     assert holds["relationships"]["HOLDS"]["expected"] == 3
-    assert lts_graph.value("MATCH (n) RETURN count(n) AS c") == (7 if on_missing == "merge" else 5)
+    assert newest_graph.value("MATCH (n) RETURN count(n) AS c") == (7 if on_missing == "merge" else 5)
 
 
-def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark, tmp_path):
+def test_a_failed_table_stops_the_run_or_not_by_choice(tables, newest_graph, spark, tmp_path):
     """Without the choice later tables stay unread; with it they load, and the run fails all the same."""
     mapping = PARTS.replace("MISSING", "merge")
     rows = {**ROWS, "wholes": [(None, str(number)) for number in range(200)]}
@@ -127,7 +107,7 @@ def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark,
         ("parts", True),
         ("holds", True),
     ]
-    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 3
+    assert newest_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 3
     # A table whose load cannot even begin is one that failed: the others are not left alone for it.
     (tmp_path / "graph.yml").write_text(mapping.replace("labels: [Part]", "labels: [Part, Piece]"))
     spark.createDataFrame([("w1", "new")], SCHEMAS["wholes"]).write.format("delta").mode("overwrite").save(
@@ -143,7 +123,7 @@ def test_a_failed_table_stops_the_run_or_not_by_choice(tables, lts_graph, spark,
     assert report.exit_code == 3  # and not 2, which says that nothing was written
 
 
-def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, lts_graph):
+def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, newest_graph):
     """After a reset no node of theirs is sent again."""
     runs = tables(PARTS.replace("MISSING", "merge"), ROWS, SCHEMAS)
     runs.succeed()
@@ -153,78 +133,6 @@ def test_rows_without_relationships_are_found_unchanged_by_their_hashes(tables, 
     assert report.total.outcomes["unchanged"] == 8
     assert "look_up" in stages
     assert "nodes" not in stages
-
-
-NOTES = """
-tables:
-  - name: notes
-    source: notes
-    labels: [Note]
-    key: [{property: note_id, column: id}]
-    embedding:
-      text: body
-      index: {name: note_pieces}
-      chunks: {label: Chunk, relationship: HAS_CHUNK, tokens: 16, overlap: 4}
-"""
-WORDS = [f"word{number} means something." for number in range(40)]
-
-
-def _pieces(graph, note):
-    return graph.query(
-        "MATCH (:Note {note_id: $note})-[:HAS_CHUNK]->(c:Chunk) "
-        "RETURN c.index AS index, c.text AS text, c.embedding AS v, c.chunk_id AS id ORDER BY index",
-        note=note,
-    )
-
-
-def test_a_long_text_becomes_pieces_with_vectors_and_stable_ids(spark, tables, lts_graph, tmp_path):
-    """Pieces overlap, miss no token, and those that a shorter text no longer has go."""
-    long, short = " ".join(WORDS), " ".join(WORDS[:6])
-    runs = tables(NOTES, {"notes": [("n1", long), ("n2", "brief"), ("n3", None)]}, {"notes": "id STRING, body STRING"})
-    summary = runs.succeed()
-    found = _pieces(lts_graph, "n1")
-    assert [row["index"] for row in found] == list(range(len(found)))
-    assert len(found) > 10
-    for row in found:
-        assert row["text"] in long
-        assert len(tokenizer().encode(row["text"], add_special_tokens=False).ids) <= 16
-        assert np.array_equal(np.array(row["v"], dtype=np.float32), vector_of(row["text"]))
-    assert all(any(word in row["text"] for row in found) for word in WORDS[0].split())
-    terms = summary["totals"]["relationships"]["HAS_CHUNK"]
-    assert terms["expected"] == terms["written"] == len(found) + 1
-    assert summary["totals"]["without_text"] == 1
-    lts_graph.query("MATCH (c:Chunk {chunk_id: $id}) CREATE (:Mine)-[:LIKES]->(c)", id=found[-1]["id"])
-    spark.createDataFrame([("n1", short)], "id STRING, body STRING").write.format("delta").mode("append").save(
-        str(tmp_path / "notes")
-    )
-    terms = runs.succeed()["totals"]["relationships"]["HAS_CHUNK"]
-    now = _pieces(lts_graph, "n1")
-    assert [row["id"] for row in now] == [row["id"] for row in found][: len(now)]
-    assert len(now) < len(found)
-    assert terms["removed"] == len(found) - len(now)
-    kept = lts_graph.query("MATCH (c:Chunk) WHERE c.text IS NULL RETURN c.chunk_id AS id")
-    assert kept == [{"id": found[-1]["id"]}]  # somebody likes it: it is theirs to remove
-
-
-def test_pieces_that_nothing_changed_cost_nothing(tables, lts_graph):
-    """A fresh checkpoint finds rows and pieces as they are."""
-    runs = tables(NOTES, {"notes": [("n1", " ".join(WORDS))]}, {"notes": "id STRING, body STRING"})
-    first = runs.succeed()["totals"]["relationships"]["HAS_CHUNK"]
-    again = runs.succeed(reset_checkpoint=True)
-    assert again["totals"]["outcomes"]["unchanged"] == 1
-    assert again["totals"]["relationships"]["HAS_CHUNK"]["unchanged"] == first["written"]
-    assert again["embedding"]["texts_embedded"] == 0
-
-
-def test_pieces_are_planned_and_embedded_apart_from_the_load(spark, tables, endpoint):
-    """`plan` counts pieces, `embed` pays for them, and the load then pays nothing."""
-    runs = tables(NOTES, {"notes": [("n1", " ".join(WORDS)), ("n2", "brief")]}, {"notes": "id STRING, body STRING"})
-    planned = forecast(spark, runs.settings())
-    paid = embed(spark, runs.settings()).summary()["embedding"]
-    loaded = runs.succeed()["embedding"]
-    assert planned.texts == paid["texts_embedded"] == loaded["cache_hits"] == loaded["texts"] > 10
-    assert loaded["texts_embedded"] == 0
-    assert all(len(text) < 200 for text in endpoint.texts)
 
 
 HUBS = """
@@ -241,54 +149,54 @@ tables:
 """
 
 
-def test_a_hub_with_a_third_of_the_rows_costs_no_deadlock(tables, lts_graph):
+def test_a_hub_with_a_third_of_the_rows_costs_no_deadlock(tables, newest_graph):
     """One-to-many relationships are written by hub, so no two writers wait for each other."""
     rows = [(n, "hub" if n % 10 < 3 else f"plane {n % 500}", None, "window", f"city {n % 7}") for n in range(20_000)]
     runs = tables(HUBS, {"flights": rows}, {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"})
     summary = runs.succeed(write_partitions=4)
     assert summary["totals"]["relationships"]["FLOWN_BY"]["written"] == 20_000
     assert (summary["writer"]["deadlocks"], summary["writer"]["retries"]) == (0, 0)
-    assert lts_graph.value("MATCH (:Plane {plane_id: 'hub'})<-[e:FLOWN_BY]-() RETURN count(e) AS c") == 6_000
+    assert newest_graph.value("MATCH (:Plane {plane_id: 'hub'})<-[e:FLOWN_BY]-() RETURN count(e) AS c") == 6_000
 
 
-def test_many_to_many_edges_complete_whatever_they_cost(tables, lts_graph):
+def test_many_to_many_edges_complete_whatever_they_cost(tables, newest_graph):
     """Writers may meet on both ends; what is retried is counted and comes out whole."""
     rows = [(f"w{n % 20}", f"p{n // 20}", None, n) for n in range(8_000)]
     mapping = PARTS.replace("MISSING", "merge")
     runs = tables(mapping, {**ROWS, "holds": rows}, SCHEMAS)
     summary = runs.succeed(write_partitions=4)
     assert summary["totals"]["relationships"]["HOLDS"]["written"] == 8_000
-    assert lts_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 8_000
+    assert newest_graph.value("MATCH (:Whole)-[e:HOLDS]->(:Part) RETURN count(e) AS c") == 8_000
 
 
-def test_an_edges_properties_follow_the_row(spark, tables, lts_graph, tmp_path):
+def test_an_edges_properties_follow_the_row(spark, tables, newest_graph, tmp_path):
     """A changed property changes the edge in place; somebody else's edge between the same nodes stays as it is."""
     schema = {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"}
     day = dt.date(2024, 2, 29)
     runs = tables(HUBS, {"flights": [(1, "p", day, "window", "c"), (2, "p", day, "aisle", "c")]}, schema)
     runs.succeed()
-    lts_graph.query("MATCH (f:Flight {flight_id: 1}), (p:Plane) CREATE (f)-[:FLOWN_BY {seat: 'cockpit'}]->(p)")
+    newest_graph.query("MATCH (f:Flight {flight_id: 1}), (p:Plane) CREATE (f)-[:FLOWN_BY {seat: 'cockpit'}]->(p)")
     spark.createDataFrame([(1, "p", None, "middle", "c")], schema["flights"]).write.format("delta").mode("append").save(
         str(tmp_path / "flights")
     )
     runs.succeed()
-    found = lts_graph.query(
+    found = newest_graph.query(
         "MATCH (f:Flight)-[e:FLOWN_BY]->() RETURN f.flight_id AS id, e.seat AS seat ORDER BY id, seat"
     )
     assert [(row["id"], row["seat"]) for row in found] == [(1, "cockpit"), (1, "middle"), (2, "aisle")]
-    days = lts_graph.query(
+    days = newest_graph.query(
         "MATCH (f:Flight)-[e:FLOWN_BY]->() WHERE e._dn_owner IS NOT NULL "
         "RETURN f.flight_id AS id, toString(e.since) AS day"
     )
     assert {tuple(row.values()) for row in days} == {(1, None), (2, "2024-02-29")}
 
 
-def test_an_edges_properties_follow_the_mapping(tables, lts_graph, tmp_path):
+def test_an_edges_properties_follow_the_mapping(tables, newest_graph, tmp_path):
     """One with another name is written though no value changed, one that is no more goes; both go when none is left."""
     schema = {"flights": "id INT, plane STRING, since DATE, seat STRING, city STRING"}
     runs = tables(HUBS, {"flights": [(1, "p", dt.date(2024, 2, 29), "window", "c")]}, schema)
     runs.succeed()
-    lts_graph.query("MATCH ()-[e:FLOWN_BY]->() SET e.theirs = 'kept'")
+    newest_graph.query("MATCH ()-[e:FLOWN_BY]->() SET e.theirs = 'kept'")
     given = "        properties: [{column: since, type: date}, {column: seat}]\n"
     for now, properties in (
         ("        properties: [{column: seat, property: place}]\n", {"place": "window"}),
@@ -297,5 +205,5 @@ def test_an_edges_properties_follow_the_mapping(tables, lts_graph, tmp_path):
         (tmp_path / "graph.yml").write_text(HUBS.replace(given, now))
         terms = runs.succeed(reset_checkpoint=True)["totals"]["relationships"]
         assert (terms["FLOWN_BY"]["written"], terms["FLEW_TO"]["unchanged"]) == (1, 1)
-        held = lts_graph.value("MATCH ()-[e:FLOWN_BY]->() RETURN properties(e) AS p")
+        held = newest_graph.value("MATCH ()-[e:FLOWN_BY]->() RETURN properties(e) AS p")
         assert {name: value for name, value in held.items() if name[0] != "_"} == {**properties, "theirs": "kept"}

@@ -178,6 +178,8 @@ def test_a_faulty_mapping_is_refused_in_one_line(tmp_path, change, words):
         (RELATED.replace("}}]", "}}, {type: IN, end: {label: Room, key: [{column: r}]}}]", 1), "stands twice"),
         (RELATED.replace("}}]", "}, properties: [{column: a}, {column: b, property: a}]}]"), "filled twice"),
         (RELATED.replace("}}]", "}, properties: [{column: a, filterable: true}]}]"), "filterable is for"),
+        (RELATED.replace("}}]", "}, properties: [{column: a, type: map}]}]"), "a relationship takes no map; type json"),
+        (LISTED.rstrip() + "\n    properties: [{column: a, type: map}]\n", "a relationship takes no map; type json"),
         (RELATED.replace("end:", "on_missing: ignore, end:"), "on_missing"),
         (SECOND.replace("others", "things"), "two tables have the same name"),
         (
@@ -187,6 +189,10 @@ def test_a_faulty_mapping_is_refused_in_one_line(tmp_path, change, words):
         (
             EMBEDDED + SECOND.rstrip() + "\n" + EMBEDDED.replace("name: i", "name: i, dimension: 3"),
             "the vector index on Thing.embedding is described in two ways",
+        ),
+        (
+            EMBEDDED + SECOND.rstrip() + "\n" + EMBEDDED.replace("text: size", "vector: v"),
+            "the vectors of Thing.embedding come from a column and from a text",
         ),
         (SECOND.replace("{column: id}", "{column: id, type: integer}"), "the key Thing.id is of type string and"),
         (SECOND.replace("[Thing]", "[THING]"), r"the keys Thing\(id\) and THING\(id\) would both have the constraint"),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from delta_neo4j.mapping_history import MappingHistory
+from delta_neo4j.mapping_history import MappingHistory, _writes
 from delta_neo4j.mapping_model import MappingModel
 
 BEFORE = {"labels": ["Thing"], "properties": ["size"], "maps": [], "relationships": [["IN", False, "Room", False]]}
@@ -46,3 +46,32 @@ def test_a_relationship_that_moved_stays(other):
 def test_a_property_that_moved_to_another_table_of_the_label_stays():
     """Its nodes are the same."""
     assert _retired({**THING, "name": "o", "properties": [{"column": "size"}]}) == ((), ["IN"])
+
+
+def test_a_vector_that_moves_to_the_nodes_of_texts_leaves_the_rows():
+    """The same property, on another node: the rows' own would answer searches for ever."""
+    embedded = {**THING, "properties": [{"column": "why"}], "embedding": {"text": "why", "index": {"name": "i"}}}
+    texts = {"text_nodes": {"label": "Reason", "relationship": "HAS_REASON"}}
+    before, now = (
+        MappingModel(tables=[{**embedded, "embedding": {**embedded["embedding"], **more}}]).tables[0].planned()
+        for more in ({}, texts)
+    )
+    history = MappingHistory(None, "things", ({"writes": json.dumps(_writes(before))},))
+    assert history.with_retired(now).retired.properties == ("embedding",)
+    assert history.with_retired(before).retired.properties == ()
+
+
+def test_a_relationships_lost_properties_are_its_own():
+    """Those of another relationship, of the same name, stay."""
+
+    def related(**names):
+        kinds = {"IN": END, "AT": END}
+        held = [
+            {"type": kind, "end": end, "properties": [{"column": name} for name in names[kind]]}
+            for kind, end in kinds.items()
+        ]
+        return MappingModel(tables=[{**THING, "relationships": held}]).tables[0].planned()
+
+    history = MappingHistory(None, "things", ({"writes": json.dumps(_writes(related(IN=["a", "b"], AT=["a"])))},))
+    found = history.with_retired(related(IN=["b"], AT=["a", "c"])).relationships
+    assert [(each.type, each.absent) for each in found] == [("IN", ("a",)), ("AT", ())]
