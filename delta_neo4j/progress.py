@@ -55,7 +55,8 @@ class LiveProgress(logging.Handler):
         self._done = 0  # rows of finished micro-batches, this run's and earlier ones'
         self._began = time.monotonic()
         self._start_rows = 0
-        self._beside: dict[str, int] = {}
+        self._beside: dict[str, int] = {}  # of the run so far
+        self._before: dict[str, int] = {}  # of its finished micro-batches
         self._texts = ""  # the table whose texts are embedded apart from a load
 
     def __enter__(self) -> Self:
@@ -83,8 +84,10 @@ class LiveProgress(logging.Handler):
             case "batch.loaded":
                 self._done += known["rows"]
                 self._move(self._done)
+                self._before = dict(self._beside)
             case "texts.begun":
                 self._texts = known["table"]
+                self._before = dict(self._beside)
             case "texts.found":
                 self._note("cache hits", known["cache_hits"])
                 if self._texts:  # `embed` counts texts where a load counts rows
@@ -108,5 +111,5 @@ class LiveProgress(logging.Handler):
             self._note("dead letters", dead)
 
     def _note(self, what: str, count: int) -> None:
-        self._beside[what] = count
+        self._beside[what] = self._before.get(what, 0) + count
         self._bar.update(self._task, beside=" · ".join(f"{n:,} {name}" for name, n in self._beside.items()))

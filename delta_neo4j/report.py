@@ -203,7 +203,8 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
 def _edges(terms: dict[str, int]) -> str:
     parts = [
         f"{terms[name]:,} {name.replace('_', '-')}"
-        for name in ("written", "unchanged", "skipped", "dead_lettered", "removed")
+        for name in ("written", "unchanged", "skipped", "dead_lettered")
         if terms[name]
     ]
-    return f"{terms['expected']:,} expected = {' + '.join(parts) or '0'}"
+    removed = f"; {terms['removed']:,} removed" if terms["removed"] else ""
+    return f"{terms['expected']:,} expected = {' + '.join(parts) or '0'}{removed}"

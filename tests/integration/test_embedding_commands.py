@@ -77,6 +77,10 @@ def test_an_embed_that_stops_goes_on_where_it_stopped(spark, lts_graph, loads, e
     assert _embed(runs).error is None
     paid = Counter(text for text in endpoint.texts if text.startswith("Reason"))
     assert len(paid) == paid.total() == 600
+    # A request is padded to its longest text: neighbours are of a length.
+    asked = [[len(text) for text in texts] for _, texts in endpoint.arrivals if texts[0].startswith("Reason")]
+    assert len(asked) > 4
+    assert all(lengths == sorted(lengths) for lengths in asked)
 
 
 def test_a_budget_of_texts_stops_inside_a_micro_batch_and_the_next_run_resumes(spark, lts_graph, loads, endpoint):

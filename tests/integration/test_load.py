@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
+from delta_neo4j.report import page
 from tests.support.endpoint import vector_of
 from tests.support.graph_dump import dump
 from tests.support.tables import removal, write
@@ -46,7 +50,11 @@ def test_a_second_run_over_an_unchanged_table_does_nothing(spark, lts_graph, loa
     write(spark, runs.source, [removal(n) for n in range(20)])
     runs.succeed()
     before = dump(lts_graph.driver)
-    summary = runs.succeed()
+    report = runs.run()
+    summary = report.summary()
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(page(report))
+    assert "nothing new: no row read, no text embedded, nothing written" in shown.getvalue()
     assert summary["totals"]["rows_read"] == 0
     assert summary["embedding"]["texts"] == 0
     assert summary["writer"]["transactions"] == 0

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from delta_neo4j import checkpoint, clear, frames
 from delta_neo4j.cli import cli, spark_session
+from delta_neo4j.graph_rows import GraphWriter
 from delta_neo4j.mapping_history import MappingHistory
 from delta_neo4j.state import State
 from tests.support.graph_dump import dump
@@ -220,6 +221,14 @@ def test_an_edge_that_went_with_its_end_comes_back_with_the_next_load(spark, lts
     terms = again["totals"]["relationships"]["HAS_REMOVAL"]
     assert (terms["written"], terms["unchanged"]) == (4, 16)
     assert dump(lts_graph.driver) == before
+
+
+def test_a_lost_key_fails_the_deletion(spark, loads, lts_graph, monkeypatch):
+    """One of three keys never reaches the graph: the sums say so."""
+    delete = GraphWriter.delete
+    monkeypatch.setattr(GraphWriter, "delete", lambda self, rows, table: delete(self, rows.limit(2), table))
+    report = frames.delete(spark, loads(lts_graph).settings(), ["a", "b", "c"])
+    assert (report.exit_code, report.balanced) == (4, False)
 
 
 def test_a_step_that_fails_without_a_stream_ends_in_a_report(spark, lts_graph, loads):

@@ -88,6 +88,25 @@ def _reasons(endpoint):
     return [text for text in endpoint.texts if text.startswith("reason")]
 
 
+def test_two_runs_on_one_checkpoint_are_told_apart(spark, lts_graph, loads):
+    """The micro-batch was committed by somebody else while it was written: exit code 8, and nothing is lost."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(5)])
+
+    def meanwhile(step, value):
+        if step == "ledger":
+            commits = Path(runs.state) / "checkpoints" / "removals" / "commits"
+            commits.mkdir(exist_ok=True)
+            (commits / "0").write_text('v1\n{"nextBatchWatermarkMs":0}')
+        return value
+
+    report = runs.run(meanwhile)
+    assert report.exit_code == 8, report.error
+    assert "another run works on this checkpoint" in str(report.error)
+    assert runs.succeed()["balanced"]
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 5
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("time_of_step", [1, 4])
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ def served(logged, tmp_path_factory):
     tracking, model = logged
     assert registry.register(model.uri, NAME) == "1"
     assert registry.registered_version(NAME) == "1"
+    info = mlflow.models.get_model_info(model.uri)
+    assert info.signature.inputs.input_names() == ["text"]
+    assert info.signature.outputs is not None
+    assert info.saved_input_example_info is not None
     server = ModelServer(
         model=f"models:/{NAME}@{registry.ALIAS}",
         port=free_port(),

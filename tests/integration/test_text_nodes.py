@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from delta_neo4j import removal as removal_of_nodes
+from delta_neo4j import search
 from delta_neo4j.errors import GraphUnavailableError
 from delta_neo4j.mapping import read_mapping
 from delta_neo4j.transactions import RefusedError, Writer
@@ -13,25 +14,48 @@ from tests.support.endpoint import vector_of
 from tests.support.tables import removal, write
 
 REASONS = "removals_by_reason"
+HOSTILE = "oil` }) DETACH DELETE n // ' \" \\u0060 \u202e \x00 $rows"
 
 
 def test_a_text_is_one_node_however_many_rows_have_it(spark, lts_graph, loads):
     """Rows point at the node of their reason, which holds the only vector; a blank reason is no node."""
     runs = loads(lts_graph, mapping=REASONS)
     rows = [removal(n, RMV_REA_TX=f"reason {n % 3}") for n in range(30)]
-    write(spark, runs.source, [*rows, removal(30, RMV_REA_TX=" ")])
+    foe = removal(31, RMV_REA_TX=HOSTILE, component_id=HOSTILE)
+    write(spark, runs.source, [*rows, removal(30, RMV_REA_TX=" "), foe])
     summary = runs.succeed()
-    assert summary["totals"]["relationships"]["HAS_REASON"]["written"] == 30
-    assert (summary["totals"]["without_text"], summary["embedding"]["texts_embedded"]) == (1, 3)
+    assert summary["totals"]["relationships"]["HAS_REASON"]["written"] == 31
+    assert (summary["totals"]["without_text"], summary["embedding"]["texts_embedded"]) == (1, 4)
     found = lts_graph.query(
         "MATCH (t:RemovalReason)<-[:HAS_REASON]-(n:RemovalEvent) "
         "RETURN t.text AS text, t.embedding AS v, count(n) AS rows, count(n.embedding) AS twins ORDER BY text"
     )
-    assert [(row["text"], row["rows"], row["twins"]) for row in found] == [(f"reason {n}", 10, 0) for n in range(3)]
+    reasons = [(f"reason {n}", 10, 0) for n in range(3)]
+    assert [(row["text"], row["rows"], row["twins"]) for row in found] == sorted([*reasons, (HOSTILE, 1, 0)])
     for row in found:
         assert np.array_equal(np.array(row["v"], dtype=np.float32), vector_of(row["text"]))
     index = lts_graph.query("SHOW VECTOR INDEXES YIELD labelsOrTypes, state")
     assert index == [{"labelsOrTypes": ["RemovalReason"], "state": "ONLINE"}]
+    assert lts_graph.value("MATCH (c:Component {component_id: $id}) RETURN count(c) AS c", id=HOSTILE) == 1
+    # A search answers with different reasons, not with twins.
+    (table,) = read_mapping(REASONS).tables
+    connection = runs.settings().neo4j.connection()
+    hits = search.nearest(connection, table, vector_of("reason 1"), 3)
+    assert [hit.labels for hit in hits] == [("RemovalReason",)] * 3
+    assert len({hit.properties["text"] for hit in hits}) == 3
+    told = search.lines(table, hits, 3)
+    assert told[0].startswith("1.000  RemovalReason ")
+    assert told[1] == "       reason 1"
+
+
+def test_a_lost_text_fails_the_run(spark, lts_graph, loads):
+    """Rows that point at a node that was not written are seen; the next run repairs it."""
+    runs = loads(lts_graph, mapping=REASONS)
+    write(spark, runs.source, [removal(n, RMV_REA_TX=f"reason {n % 3}") for n in range(9)])
+    lost = runs.run(lambda step, value: value.where("t <> 'reason 1'") if step == "texts" else value)
+    assert lost.exit_code == 4
+    runs.succeed()
+    assert lts_graph.value("MATCH (t:RemovalReason) WHERE t.embedding IS NOT NULL RETURN count(t) AS c") == 3
 
 
 def test_a_reason_that_no_row_has_any_more_goes(spark, lts_graph, loads):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from decimal import Decimal
 
@@ -30,6 +31,12 @@ tables:
       - {column: days, type: list<date>}
       - {column: numbers, type: list<integer>}
       - {column: moments, type: list<datetime>}
+      - {column: reals, type: list<float>}
+      - {column: flags, type: list<boolean>}
+      - {column: walls, type: list<local_datetime>}
+      - {column: high, type: point}
+      - {column: flat, type: point}
+      - {property: price, column: money, type: float}
       - {column: detail, type: map}
       - {column: address, type: map}
       - {property: nested, column: detail, type: json}
@@ -40,11 +47,13 @@ SCHEMA = (
     "id STRING, text STRING, number BIGINT, real DOUBLE, money DECIMAL(38, 18), flag BOOLEAN, day DATE, "
     "moment TIMESTAMP, wall TIMESTAMP_NTZ, place STRUCT<longitude: DOUBLE, latitude: DOUBLE>, "
     "spot STRUCT<x: DOUBLE, y: DOUBLE, z: DOUBLE>, words ARRAY<STRING>, days ARRAY<DATE>, numbers ARRAY<INT>, "
-    "moments ARRAY<TIMESTAMP>, detail MAP<STRING, BIGINT>, address STRUCT<city: STRING, since: DATE>"
+    "moments ARRAY<TIMESTAMP>, detail MAP<STRING, BIGINT>, address STRUCT<city: STRING, since: DATE>, "
+    "reals ARRAY<DOUBLE>, flags ARRAY<BOOLEAN>, walls ARRAY<TIMESTAMP_NTZ>, "
+    "high STRUCT<longitude: DOUBLE, latitude: DOUBLE, height: DOUBLE>, flat STRUCT<x: DOUBLE, y: DOUBLE>"
 )
 NAMES = [
     *("id", "text", "number", "real", "money", "flag", "day", "moment", "wall", "place", "spot"),
-    *("words", "days", "numbers", "moments", "detail", "address"),
+    *("words", "days", "numbers", "moments", "detail", "address", "reals", "flags", "walls", "high", "flat"),
 ]
 DAY, NOON = dt.date(1, 1, 1), dt.datetime(2024, 8, 15, 12, 30, 0, 123456, tzinfo=dt.UTC)
 
@@ -84,7 +93,8 @@ def test_every_type_comes_back_as_it_went_in(things, newest_graph):
         "a", text="héllo \u202e\x00 ✈", number=2**63 - 1, real=float("nan"), money=Decimal(money),
         flag=False, day=DAY, moment=NOON, wall=NOON.replace(tzinfo=None), place=(8.5, 47.25), spot=(1.0, 2.0, 3.0),
         words=["x", ""], days=[DAY, dt.date(2024, 2, 29)], numbers=[], moments=[NOON],
-        detail={"a.b": 1, "c": 2}, address=("Bern", DAY),
+        detail={"a.b": 1, "c": 2}, address=("Bern", DAY), reals=[0.1, -1e300], flags=[True, False],
+        walls=[NOON.replace(tzinfo=None)], high=(8.5, 47.25, 400.0), flat=(1.0, 2.0),
     )  # fmt: skip
     things([row, _row("b")]).succeed()
     found = _read(newest_graph, "a")
@@ -92,6 +102,9 @@ def test_every_type_comes_back_as_it_went_in(things, newest_graph):
     assert plain.pop("real") != found["real"]  # NaN equals nothing, itself included
     assert plain.pop("place") == WGS84Point((8.5, 47.25))
     assert plain.pop("spot") == CartesianPoint((1.0, 2.0, 3.0))
+    assert plain.pop("high") == WGS84Point((8.5, 47.25, 400.0))
+    assert plain.pop("flat") == CartesianPoint((1.0, 2.0))
+    assert [wall.to_native() for wall in plain.pop("walls")] == [NOON.replace(tzinfo=None)]
     native = {name: plain.pop(name).to_native() for name in ("day", "moment", "wall", "address.since")}
     assert native == {"day": DAY, "moment": NOON, "wall": NOON.replace(tzinfo=None), "address.since": DAY}
     assert [day.to_native() for day in plain.pop("days")] == [DAY, dt.date(2024, 2, 29)]
@@ -100,7 +113,8 @@ def test_every_type_comes_back_as_it_went_in(things, newest_graph):
     assert len(plain.pop("pair")) == 64
     assert plain == {
         "thing_id": "a", "text": "héllo \u202e\x00 ✈", "number": 2**63 - 1,
-        "money": money, "flag": False, "words": ["x", ""], "numbers": [],
+        "money": money, "price": float(money), "flag": False, "words": ["x", ""], "numbers": [],
+        "reals": [0.1, -1e300], "flags": [True, False],
         "detail.a.b": 1, "detail.c": 2, "address.city": "Bern", "shout": "HÉLLO \u202e\x00 ✈",
     }  # fmt: skip
     nothing = {name for name in _read(newest_graph, "b") if not name.startswith("_dn_")}
@@ -232,19 +246,22 @@ def test_a_text_of_ten_megabytes_is_a_text(things, newest_graph):
     assert newest_graph.value("MATCH (n:Thing {thing_id: 'a'}) RETURN size(n.text) AS s") == 5_000_000
 
 
-def test_a_template_makes_the_text(spark, newest_graph, loads, tmp_path, endpoint):
-    """Columns stand in it as they are; a row whose columns are all blank has no text."""
+def test_a_template_makes_the_text_and_an_expression_the_key(spark, newest_graph, loads, tmp_path, endpoint):
+    """Columns stand in it as they are, whatever their names; a row whose columns are all blank has no text."""
     mapping = tmp_path / "m.yml"
     mapping.write_text(
         "tables:\n  - name: things\n    source: things\n    labels: [Thing]\n"
-        "    key: [{property: thing_id, column: id}]\n"
-        "    embedding: {template: '{part}: {finding} ({count})', index: {name: things_v}}\n"
+        "    key: [{property: thing_id, expression: 'sha2(to_json(struct(id, count)), 256)'}]\n"
+        "    properties: [{column: 'odd `part`, (x)', property: part}]\n"
+        "    embedding: {template: '{odd `part`, (x)}: {finding} ({count})', index: {name: things_v}}\n"
     )
     runs = loads(newest_graph, mapping=str(mapping))
     rows = [("a", "pump", "leaks", 3), ("b", None, "stuck", None), ("c", " ", None, None)]
-    frame = spark.createDataFrame(rows, "id STRING, part STRING, finding STRING, count INT")
-    frame.write.format("delta").save(runs.source)
+    frame = spark.createDataFrame(rows, "id STRING, `odd ``part``, (x)` STRING, finding STRING, count INT")
+    frame.write.format("delta").option("delta.columnMapping.mode", "name").save(runs.source)
     summary = runs.succeed()
+    keys = [hashlib.sha256(text.encode()).hexdigest() for text in ('{"id":"a","count":3}', '{"id":"b"}', '{"id":"c"}')]
+    assert set(newest_graph.value("MATCH (n:Thing) RETURN collect(n.thing_id) AS keys")) == set(keys)
     assert {"pump: leaks (3)", ": stuck ()"} <= set(endpoint.texts)
     assert (summary["embedding"]["texts"], summary["totals"]["without_text"]) == (2, 1)
 

@@ -74,6 +74,12 @@ def test_a_second_run_of_an_edge_list_changes_only_what_changed(spark, tables, n
     assert newest_graph.value("MATCH ()-[e:HOLDS]->() RETURN count(e) AS c") == 3
 
 
+def test_a_row_lost_from_an_edge_list_fails_the_run(tables):
+    """It is in no outcome, so the sum differs."""
+    runs = tables(PARTS.replace("MISSING", "merge"), ROWS, SCHEMAS)
+    assert runs.run(lambda step, value: value.limit(2) if step == "edges" else value).exit_code == 4
+
+
 @pytest.mark.parametrize(
     ("on_missing", "outcome", "term"),
     [

@@ -29,6 +29,24 @@ def test_the_live_line_shows_rows_rate_texts_hits_and_dead_letters():
     assert "20 cache hits · 50 embedded · 25 dead letters" in shown
 
 
+def test_the_figures_are_those_of_the_run_whatever_the_micro_batch():
+    """Each micro-batch tells its own; a person wants to know what all of them came to."""
+    screen = io.StringIO()
+    with LiveProgress(Console(file=screen, force_terminal=True, width=160)) as live:
+        live.emit(_event("table.begun", table="removals", rows_total=1000, rows_done=0))
+        for rows in (300, 200):
+            live.emit(_event("texts.found", texts=70, cache_hits=20))
+            live.emit(_event("texts.embedded", embedded=30))
+            live.emit(_event("texts.embedded", embedded=50))
+            for done in (rows // 2, rows):
+                live.emit(_event("slice.written", written=done - 5, unchanged=0, superseded=0, dead_lettered=5))
+            live.emit(_event("batch.loaded", rows=rows))
+        live._bar.refresh()
+    shown = screen.getvalue()
+    assert "500/1000" in shown
+    assert "40 cache hits · 100 embedded · 10 dead letters" in shown
+
+
 def test_embed_counts_texts():
     """Apart from a load the bar is over the distinct texts, cache hits counted as done."""
     screen = io.StringIO()
