@@ -66,7 +66,8 @@ def _relationship_hash(table: Table, model_id: str) -> Column:
         kind = (relationship.type, str(relationship.incoming), relationship.end_label, relationship.on_missing)
         parts.append(_shape(*kind))
         parts += [end_key(table, p) for p in relationship.end_key]
-        parts.append(edge_content_hash(table, relationship))
+        if relationship.properties:
+            parts.append(edge_content_hash(table, relationship))
     if table.embedding and table.embedding.holder:
         # What the nodes of texts and chunks hold is of the row's making, too.
         parts += [_shape(repr(table.embedding.holder), table.embedding.property, model_id), F.col("text_hash")]
