@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import PreflightError, SettingsError
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql import SparkSession
-
-    from delta_neo4j.state import State
 
 _SCHEMA = "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING, database_id STRING"
 _BATCH_BITS = 22  # epoch in milliseconds (41 bits until 2039) and batch id fit one signed 64-bit integer
@@ -89,31 +86,6 @@ def reset(spark: SparkSession, folder: str) -> None:
         )
 
 
-def open_load(
-    spark: SparkSession,
-    folder: str,
-    state: State,
-    *,
-    table_id: str,
-    source_mode: str,
-    digest: str,
-    database_id: str | None,
-) -> Load:
-    """
-    Resume the load that the folder holds, or mint one.
-
-    A checkpoint begun with another mapping, mode, table or graph stops with `PreflightError`: what it says was read
-    would not be what this run must write.
-    """
-    held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest, database_id=database_id)
-    if held is not None:
-        return renewed(spark, state, held)
-    minted = mint(spark, state, table_id=table_id, source_mode=source_mode, digest=digest)
-    row = [(minted.load_id, minted.epoch, table_id, source_mode, digest, database_id)]
-    spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
-    return minted
-
-
 def held_load(
     spark: SparkSession,
     folder: str,
@@ -124,9 +96,10 @@ def held_load(
     database_id: str | None = None,
 ) -> Load | None:
     """
-    Give the load that a folder holds, None for a fresh one; raise `PreflightError` when it is of another kind.
+    Give the load that a folder holds, None for a fresh one.
 
-    A `database_id` that is not known, then or now, says nothing.
+    A checkpoint begun with another mapping, mode, table or graph stops with `PreflightError`: what it says was read
+    would not be what this run must write. A `database_id` that is not known, then or now, says nothing.
     """
     held = _read(spark, folder)
     if held is None:
@@ -145,14 +118,31 @@ def held_load(
     return held
 
 
-def renewed(spark: SparkSession, state: State, load: Load) -> Load:
-    """Give the load with an epoch that is newer than every one of the state."""
-    return replace(load, epoch=max(load.epoch + 1, _next_epoch(spark, state)))
+def resumed(load: Load, newest_epoch: int) -> Load:
+    """Give the load with an epoch of its own run, newer than its last one and than `newest_epoch`."""
+    return replace(load, epoch=_newer(max(load.epoch, newest_epoch)))
 
 
-def mint(spark: SparkSession, state: State, *, table_id: str, source_mode: str, digest: str) -> Load:
-    """Give a new load, newer than every earlier one of this state."""
-    epoch = _next_epoch(spark, state)
+def begin(
+    spark: SparkSession,
+    folder: str,
+    newest_epoch: int,
+    *,
+    table_id: str,
+    source_mode: str,
+    digest: str,
+    database_id: str | None,
+) -> Load:
+    """Mint a load and keep it in the folder, whose life it shares."""
+    minted = mint(newest_epoch, table_id=table_id, source_mode=source_mode, digest=digest)
+    row = [(minted.load_id, minted.epoch, table_id, source_mode, digest, database_id)]
+    spark.createDataFrame(row, _SCHEMA).coalesce(1).write.mode("overwrite").json(f"{folder}/load")
+    return minted
+
+
+def mint(newest_epoch: int, *, table_id: str, source_mode: str, digest: str) -> Load:
+    """Give a new load, newer than `newest_epoch`."""
+    epoch = _newer(newest_epoch)
     return Load(f"{epoch:013d}-{uuid.uuid4().hex[:12]}", epoch, table_id, source_mode, digest)
 
 
@@ -164,8 +154,6 @@ def _read(spark: SparkSession, folder: str) -> Load | None:
     return Load(**rows[0].asDict()) if rows else None
 
 
-def _next_epoch(spark: SparkSession, state: State) -> int:
-    epochs = F.regexp_extract("attempt", r"^(\d+)-", 1)
-    newest = state.read(spark, "ledger").agg(F.max(epochs)).collect()[0][0]
+def _newer(epoch: int) -> int:
     # A clock set back must not make a run lose to an older one.
-    return max(int(time.time() * 1000), int(newest or 0) + 1)
+    return max(int(time.time() * 1000), epoch + 1)

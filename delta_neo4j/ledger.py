@@ -98,6 +98,16 @@ def _add(mine: dict[str, int], theirs: dict[str, int]) -> None:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a load stands: what is recorded of it, and what of others. Batch ids have no gaps."""
+
+    last_recorded: int  # batch id, -1: none
+    rows_recorded: int  # in the load's whole life
+    read_before: bool  # an earlier load has read the table
+    newest_epoch: int  # of all runs of the state, in milliseconds
+
+
+@dataclass(frozen=True)
 class Ledger:
     """The ledger of one load (one life of one table's checkpoint)."""
 
@@ -116,20 +126,20 @@ class Ledger:
         texts = sum(terms["texts_embedded"] + terms["texts_faulted"] for terms, _ in recorded)
         return texts, sum(seconds.get("embed", 0.0) for _, seconds in recorded)
 
-    def read_before(self, spark: SparkSession) -> bool:
-        """Tell whether an earlier load has read the table."""
+    def standing(self, spark: SparkSession) -> Standing:
+        """Say where the load stands, before a run goes on with it."""
         from pyspark.sql import functions as F  # noqa: N812
 
-        others = (F.col("table_name") == self.table_name) & (F.col("load_id") != self.load_id)
-        return bool(self.state.read(spark, "ledger").where(others).limit(1).collect())
-
-    def standing(self, spark: SparkSession) -> tuple[int, int]:
-        """Give (highest batch id recorded or -1, rows read in the load's whole life); batch ids have no gaps."""
-        from pyspark.sql import functions as F  # noqa: N812
-
-        rows = self.state.read(spark, "ledger").where(F.col("load_id") == self.load_id)
-        newest, read = rows.agg(F.max("batch_id"), F.sum("rows_read")).collect()[0]
-        return (-1 if newest is None else int(newest)), int(read or 0)
+        mine = F.col("load_id") == self.load_id
+        earlier = (F.col("table_name") == self.table_name) & ~mine
+        found = self.state.read(spark, "ledger").agg(
+            F.max(F.when(mine, F.col("batch_id"))),
+            F.sum(F.when(mine, F.col("rows_read"))),
+            F.max(F.when(earlier, 1)),
+            F.max(F.regexp_extract("attempt", r"^(\d+)-", 1)),
+        )
+        batch, rows, before, epoch = found.collect()[0]
+        return Standing(-1 if batch is None else int(batch), int(rows or 0), bool(before), int(epoch or 0))
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Give (micro-batches, summed account) of one run, from the table alone."""

@@ -81,8 +81,9 @@ def _run(
             )
             run.load_id = step.load.load_id
             report.tables.append(run)
-            log.info("table.begun", extra={"table": table.name, **_expected(spark, table, step, run.source_version)})
-            _load_table(spark, settings, step, run, report)
+            there = source.rows_at(spark, table.source, run.source_version)
+            log.info("table.begun", extra={"table": table.name, "rows_total": there, "rows_done": step.rows_recorded})
+            _load_table(spark, settings, step, run, report, counted={run.source_version: there})
         except KNOWN as error:
             told = as_loader_error(error)
             run.error = str(told)
@@ -95,7 +96,15 @@ def _run(
         raise failed[0]
 
 
-def _load_table(spark: SparkSession, settings: LoadSettings, step: LoadStep, run: TableRun, report: RunReport) -> None:
+def _load_table(
+    spark: SparkSession,
+    settings: LoadSettings,
+    step: LoadStep,
+    run: TableRun,
+    report: RunReport,
+    *,
+    counted: dict[int, int],
+) -> None:
     began = time.monotonic()
     try:
         run.source_version = _stream(spark, settings, step.table, step, run.source_version)
@@ -104,7 +113,7 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: LoadStep, run
         clear_scratch(step.staging_path)
         # From the ledger, failed or not: the only account that survives every way of running.
         run.batches, run.account = step.ledger.of_run(spark, report.run_id)
-    _reconcile(spark, step.table, step, run)
+    _reconcile(spark, step, run, counted)
 
 
 def make_step(  # what it is made of
@@ -123,24 +132,24 @@ def make_step(  # what it is made of
     found = ready.sources[table.name]
     table = drift.expanded(table, found.schema)
     history = ready.histories[table.name]
-    load_ = checkpoint.open_load(
-        spark,
-        folder,
-        state,
-        table_id=found.table_id,
-        source_mode=source.APPEND,
-        digest=table.digest,
-        database_id=ready.database_id,
-    )
+    kind = {"table_id": found.table_id, "source_mode": source.APPEND, "digest": table.digest}
+    held = checkpoint.held_load(spark, folder, **kind, database_id=ready.database_id)
     with ThreadPoolExecutor(1) as beside:
         # A commit of a cold JVM takes a second; the ledger is read meanwhile.
         noted = beside.submit(history.note, spark, table, found, source.APPEND)
-        whole = history.with_retired(table, mapped)
-        step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, hook=hook)
-        last_recorded, rows_recorded = step.ledger.standing(spark)
-        read_before = step.ledger.read_before(spark)
+        standing = Ledger(state, held.load_id if held else "", table.name, source.APPEND).standing(spark)
+        if held:
+            load_ = checkpoint.resumed(held, standing.newest_epoch)
+        else:
+            load_ = checkpoint.begin(spark, folder, standing.newest_epoch, **kind, database_id=ready.database_id)
         noted.result()
-    return replace(step, last_recorded=last_recorded, rows_recorded=rows_recorded, read_before=read_before)
+    whole = history.with_retired(table, mapped)
+    return replace(
+        _step(settings, whole, ready, load_, run_id=run_id, budget=budget, hook=hook),
+        last_recorded=standing.last_recorded,
+        rows_recorded=standing.rows_recorded,
+        read_before=standing.read_before,
+    )
 
 
 def _step(
@@ -175,11 +184,6 @@ def _step(
 
 def _folder(settings: LoadSettings, table: Table) -> str:
     return f"{settings.checkpoints}/{table.name}"
-
-
-def _expected(spark: SparkSession, table: Table, step: LoadStep, version: int) -> dict[str, int]:
-    total = source.rows_at(spark, table.source, version)
-    return {"rows_total": total, "rows_done": step.rows_recorded}
 
 
 def _stream(
@@ -221,15 +225,18 @@ def _read_up_to(progress: Any, newest: int) -> int:
     return int(version.group(1)) - (1 if index.group(1) == "-1" else 0)
 
 
-def _reconcile(spark: SparkSession, table: Table, step: LoadStep, run: TableRun) -> None:
+def _reconcile(spark: SparkSession, step: LoadStep, run: TableRun, counted: dict[int, int]) -> None:
     """
     Hold the ledger against the table itself: every row of every version the stream has passed was read once.
+
+    `counted` has the rows of versions that were counted already.
 
     `awaitTermination` returns the same way for a query that somebody stopped, and a row lost before the first
     count is in no equation of a micro-batch; this sees both.
     """
-    version = run.source_version
-    read, there = step.rows_recorded + run.account.rows_read, source.rows_at(spark, table.source, version)
+    table, version = step.table, run.source_version
+    there = counted[version] if version in counted else source.rows_at(spark, table.source, version)
+    read = step.rows_recorded + run.account.rows_read
     if read != there:
         raise BalanceError(
             f"table {table.name} does not add up: {there} rows at version {version} against {read} read in this "
@@ -248,7 +255,8 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
 
     def process(batch: DataFrame, batch_id: int) -> None:
         # A stream may go on for weeks: each of its micro-batches is newer than what any run has written before it.
-        newest = replace(step, load=checkpoint.renewed(batch.sparkSession, step.ledger.state, step.load))
+        standing = step.ledger.standing(batch.sparkSession)
+        newest = replace(step, load=checkpoint.resumed(step.load, standing.newest_epoch))
         newest(source.contract(step.table, batch), batch_id)
 
     return process
@@ -274,7 +282,8 @@ def fresh_step(  # what it is made of
     found, state = ready.sources[table.name], State(settings.state)
     table = drift.expanded(table, found.schema)
     history = ready.histories[table.name]
-    load_ = checkpoint.mint(spark, state, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
+    newest = Ledger(state, "", table.name, source.APPEND).standing(spark).newest_epoch
+    load_ = checkpoint.mint(newest, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
     if mapped is not None:
         history.note(spark, table, found, source.APPEND)
         table = history.with_retired(table, mapped)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from delta_neo4j import staging
 from delta_neo4j.embed import embed
@@ -87,19 +86,12 @@ def test_pieces_are_planned_and_embedded_apart_from_the_load(spark, tables, endp
 SCHEMA = {"notes": "id STRING, body STRING"}
 
 
-@pytest.mark.parametrize("step", ["pieces", "chunks"])
-def test_a_lost_piece_fails_the_run(tables, step):
-    """Whether a text's only piece, one of many, or all pieces of a row."""
+def test_a_lost_piece_fails_the_run(tables):
+    """Whether one of many, a text's only piece, or a row with all of its pieces."""
     runs = tables(NOTES, {"notes": [("n1", " ".join(WORDS)), ("n2", "brief")]}, SCHEMA)
-
-    def lose(name, value):
-        lost = "index = 3" if name == "pieces" else "text_hash IS NOT NULL"
-        return value.where(f"NOT ({lost})") if name == step else value
-
-    assert runs.run(lose).exit_code == 4
-    if step == "pieces":
-        only = runs.run(lambda name, value: value.where("count > 1") if name == step else value)
-        assert only.exit_code == 4
+    for step, kept in (("pieces", "index <> 3"), ("pieces", "count > 1"), ("chunks", "text_hash IS NULL")):
+        report = runs.run(lambda name, value, step=step, kept=kept: value.where(kept) if name == step else value)
+        assert report.exit_code == 4, (step, kept)
     assert runs.succeed()["totals"]["outcomes"]["unchanged"] == 2
 
 

@@ -18,7 +18,7 @@ from tests.support.load_job import FLUSH_TEXTS
 from tests.support.tables import removal, write
 
 ROOT = Path(__file__).parents[2]
-BATCHES, ROWS = 6, 60
+BATCHES, ROWS = 5, 60
 
 
 def _job(runs, *kill):

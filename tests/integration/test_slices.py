@@ -33,10 +33,9 @@ def _at(step, time, then):
     return hook
 
 
-@pytest.mark.parametrize("mapping", ["removals", "removals_by_reason"])
-def test_slices_make_the_graph_that_one_piece_makes(spark, lts_graph, loads, request, monkeypatch, mapping):
+def test_slices_make_the_graph_that_one_piece_makes(spark, lts_graph, loads, request, monkeypatch):
     """A row lost in the third slice is missed; a budget of time ends between slices; the next run makes it whole."""
-    runs = loads(lts_graph, mapping=mapping)
+    runs = loads(lts_graph)
     write(spark, runs.source, [removal(n, RMV_REA_TX=f"reason {n % TEXTS}") for n in range(ROWS)])
     runs.succeed()
     whole = dump(lts_graph.driver)
