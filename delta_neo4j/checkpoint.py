@@ -118,8 +118,8 @@ def held_load(
     return held
 
 
-def resumed(load: Load, newest_epoch: int) -> Load:
-    """Give the load with an epoch of its own run, newer than its last one and than `newest_epoch`."""
+def resumed(load: Load, newest_epoch: int = 0) -> Load:
+    """Give the load with an epoch of now, newer than its last one and than `newest_epoch`."""
     return replace(load, epoch=_newer(max(load.epoch, newest_epoch)))
 
 

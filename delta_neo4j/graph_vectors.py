@@ -22,17 +22,23 @@ if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.plan import Connection, Embedding, Table
 
-SAMPLE = 3  # nodes of an index
+SAMPLE, AMONG = 3, 100_000  # nodes of an index, and how many of its label are looked at for them
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A text that a node shows, and the vector that stands at `place`, its label and property."""
+    """A text that a node of `label` shows as its property `shown`, and the vector beside it."""
 
     text: str
     vector: Vector
-    place: str
+    label: str
+    shown: str
     embedding: Embedding
+
+    @property
+    def place(self) -> str:
+        """Label and property of the vector."""
+        return f"{self.label}.{self.embedding.property}"
 
 
 def check(connection: Connection, tables: Iterable[Table], embedder: Embedder, spark: SparkSession) -> None:
@@ -55,10 +61,9 @@ def check(connection: Connection, tables: Iterable[Table], embedder: Embedder, s
         cosine = lowest_cosine(each.vector[None], vector[None]) if each.vector.shape == vector.shape else 0.0
         if cosine < SAME_MODEL:
             raise ModelIdentityError(
-                f"{each.place} holds vectors of another model than {embedder.model_name} (cosine {cosine:.4f} for the "
-                "same text): name the endpoint that made them, take them out with the state that loaded them "
-                "(delta-neo4j clear), or give the mapping another property and another index than "
-                f"{each.embedding.index.name}"
+                f"{each.place} holds vectors of another model than {embedder.model_name}, or of another text than "
+                f"{each.shown} (cosine {cosine:.4f}): name the endpoint that made them, give the mapping another "
+                f"property and another index than {each.embedding.index.name}, or take them out with {_removal(each)}"
             )
 
 
@@ -69,18 +74,23 @@ def _held(connection: Connection, tables: Iterable[Table]) -> list[_Held]:
             for table in tables:
                 if not (table.embedding and table.has_text and table.shown_text):
                     continue
-                place = f"{holder(table)}.{table.embedding.property}"
-                for record in session.run(_sample(table, table.embedding, table.shown_text), most=SAMPLE):
-                    vector = np.array(record["vector"], dtype=np.float32)
-                    found.append(_Held(record["text"], vector, place, table.embedding))
+                label, shown = holder(table), table.shown_text
+                for record in session.run(_sample(label, table.embedding, shown), most=SAMPLE, among=AMONG):
+                    text, vector = record["text"], record["vector"]
+                    if isinstance(text, str) and isinstance(vector, list) and all(isinstance(x, float) for x in vector):
+                        found.append(_Held(text, np.array(vector, dtype=np.float32), label, shown, table.embedding))
     except (Neo4jError, DriverError) as error:
         raise PreflightError(f"the graph's vectors cannot be looked at: {one_line(error)}") from error
     return found
 
 
-def _sample(table: Table, embedding: Embedding, shown: str) -> str:
+def _sample(label: str, embedding: Embedding, shown: str) -> str:
     text, vector = f"n.{quoted(shown)}", f"n.{quoted(embedding.property)}"
     return (
-        f"MATCH (n:{quoted(holder(table))}) WHERE {vector} IS NOT NULL AND {text} IS NOT NULL "
+        f"MATCH (n:{quoted(label)}) WITH n LIMIT $among WHERE {vector} IS NOT NULL AND {text} IS NOT NULL "
         f"RETURN {text} AS text, {vector} AS vector LIMIT $most"
     )
+
+
+def _removal(held: _Held) -> str:
+    return f"MATCH (n:{quoted(held.label)}) REMOVE n.{quoted(held.embedding.property)}"

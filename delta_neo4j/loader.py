@@ -136,7 +136,7 @@ def make_step(  # what it is made of
     held = checkpoint.held_load(spark, folder, **kind, database_id=ready.database_id)
     with ThreadPoolExecutor(1) as beside:
         # A commit of a cold JVM takes a second; the ledger is read meanwhile.
-        noted = beside.submit(history.note, spark, table, found, source.APPEND)
+        noted = beside.submit(history.note, spark, table, found, source.APPEND, ready.database_id)
         standing = Ledger(state, held.load_id if held else "", table.name, source.APPEND).standing(spark)
         if held:
             load_ = checkpoint.resumed(held, standing.newest_epoch)
@@ -255,8 +255,7 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
 
     def process(batch: DataFrame, batch_id: int) -> None:
         # A stream may go on for weeks: each of its micro-batches is newer than what any run has written before it.
-        standing = step.ledger.standing(batch.sparkSession)
-        newest = replace(step, load=checkpoint.resumed(step.load, standing.newest_epoch))
+        newest = replace(step, load=checkpoint.resumed(step.load))
         newest(source.contract(step.table, batch), batch_id)
 
     return process
@@ -285,6 +284,6 @@ def fresh_step(  # what it is made of
     newest = Ledger(state, "", table.name, source.APPEND).standing(spark).newest_epoch
     load_ = checkpoint.mint(newest, table_id=found.table_id, source_mode=source.APPEND, digest=table.digest)
     if mapped is not None:
-        history.note(spark, table, found, source.APPEND)
+        history.note(spark, table, found, source.APPEND, ready.database_id)
         table = history.with_retired(table, mapped)
     return _step(settings, table, ready, load_, run_id=run_id, budget=budget)

@@ -59,12 +59,18 @@ class MappingHistory:
         kinds = dict.fromkeys((record["table_id"], record["source_mode"]) for record in self.records)
         return [f"{source_token(self.table_name, table_id, mode)}:" for table_id, mode in kinds]
 
-    def note(self, spark: SparkSession, table: Table, found: SourceVersion, mode: str) -> None:
-        """Keep that this mapping loads from this source, unless the last record says so."""
+    def is_new_to(self, database_id: str | None) -> bool:
+        """Tell whether no load of the table has gone into this graph; where the graph's id is unknown, into any."""
+        known = {record.get("database_id") for record in self.records}
+        return database_id not in known if database_id else not known
+
+    def note(self, spark: SparkSession, table: Table, found: SourceVersion, mode: str, database_id: str | None) -> None:
+        """Keep that this mapping loads from this source into this graph, unless the last record says so."""
         columns = json.dumps(columns_of(found.schema))
-        row = (table.name, found.table_id, mode, table.digest, json.dumps(_writes(table)), columns)
+        row = (table.name, found.table_id, mode, table.digest, json.dumps(_writes(table)), columns, database_id)
+        names = ("table_id", "source_mode", "digest", "writes", "columns", "database_id")
         last = self.records[-1] if self.records else {}
-        if row[1:] != tuple(last.get(name) for name in ("table_id", "source_mode", "digest", "writes", "columns")):
+        if row[1:] != tuple(last.get(name) for name in names):
             self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC))])
 
     def with_retired(self, table: Table, mapped: Iterable[Table] = ()) -> Table:
@@ -75,9 +81,8 @@ class MappingHistory:
         is not to be taken away. Who takes rows away altogether leaves `mapped` out: all of it is the loader's.
         """
         kept: dict[str, set[Any]] = {kind: set(found) for kind, found in _writes(table).items()}
-        for other in mapped:
-            if other.name == table.name:
-                continue
+        others = [other for other in mapped if other.name != table.name]
+        for other in others:
             for kind, found in _on_label(other, table.labels[:1]).items():
                 kept[kind] |= set(found)
         gone: dict[str, list[Any]] = {kind: [] for kind in kept}
@@ -95,7 +100,8 @@ class MappingHistory:
             for kind, incoming, label, of_text in gone["relationships"]
         )
         held = tuple(replace(r, absent=_of_edge(r, gone["edge_properties"])) for r in table.relationships)
-        return replace(table, retired=retired, relationships=(*lost, *held))
+        listed = tuple(other.edge.type for other in others if other.edge)
+        return replace(table, retired=retired, relationships=(*lost, *held), listed_types=listed)
 
 
 def _of_edge(relationship: Relationship, gone: list[Any]) -> tuple[str, ...]:

@@ -151,6 +151,7 @@ class Table:
     edge: Edge | None = None
     adds_new_columns: bool = False
     retired: Retired = Retired()
+    listed_types: tuple[str, ...] = ()  # of relationships that the mapping's edge lists make
 
     @property
     def inputs(self) -> tuple[Input, ...]:

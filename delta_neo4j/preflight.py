@@ -60,14 +60,14 @@ def check(
     """
     choose.has_text(graph, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    version = server_version(connection)
+    version, database = server_version(connection), database_id(connection)
     check_writes(connection, graph)
     with ThreadPoolExecutor(1) as beside:
         made: list[Future[None]] = []
 
         def found(embedder: Embedder | None, histories: Mapping[str, MappingHistory]) -> None:
             if embedder:
-                fresh = [table for table in graph.tables if not histories[table.name].records]
+                fresh = [table for table in graph.tables if histories[table.name].is_new_to(database)]
                 graph_vectors.check(connection, fresh, embedder, spark)
             made.append(beside.submit(_ensure, connection, graph))
 
@@ -82,7 +82,7 @@ def check(
         )
         way = reach.found(spark, connection, settings.write_partitions)
         made[0].result()
-    return replace(ready, server_version=version, database_id=database_id(connection), reach=way)
+    return replace(ready, server_version=version, database_id=database, reach=way)
 
 
 def _ensure(connection: Connection, graph: Graph) -> None:

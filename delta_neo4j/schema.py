@@ -30,7 +30,8 @@ def ensure(driver: neo4j.Driver, database: str, graph: Graph) -> None:
             filters = _can_filter(driver)
             for table in graph.tables:
                 if table.embedding:
-                    _ensure_vector_index(session, table, table.embedding, filters=filters)
+                    names = _filterable(graph, table, table.embedding) if filters else ()
+                    _ensure_vector_index(session, table, table.embedding, names)
             _await_online(session, graph)
         except (Neo4jError, DriverError) as error:
             remedy = neo4j_grants.remedy(error, database) or (
@@ -102,9 +103,17 @@ def _constraint_fault(session: neo4j.Session, label: str, key: tuple[str, ...], 
     )
 
 
-def _ensure_vector_index(session: neo4j.Session, table: Table, embedding: Embedding, *, filters: bool) -> None:
+def _filterable(graph: Graph, table: Table, embedding: Embedding) -> tuple[str, ...]:
+    """Name what filters the index of an embedding: of every table that fills it."""
+    place = (holder(table), embedding.property)
+    sharing = [each for each in graph.tables if each.embedding and (holder(each), each.embedding.property) == place]
+    return tuple(dict.fromkeys(p.name for each in sharing for p in each.properties if p.filterable))
+
+
+def _ensure_vector_index(
+    session: neo4j.Session, table: Table, embedding: Embedding, filterable: tuple[str, ...]
+) -> None:
     label = holder(table)
-    filterable = tuple(p.name for p in table.properties if p.filterable) if filters else ()
     session.run(cypher.create_vector_index(label, embedding.property, embedding.index, filterable)).consume()
     found = _covering(session, label, embedding)
     if lacking := [name for name in filterable if name not in found["properties"]]:

@@ -35,7 +35,7 @@ SCHEMAS = {
     ),
     "mappings": (
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
-        "recorded_at TIMESTAMP"
+        "database_id STRING, recorded_at TIMESTAMP"
     ),
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }
@@ -93,7 +93,8 @@ class State:
         Never give `once` for embeddings: Delta drops a known version whatever it holds, and a replay's missing
         texts would vanish.
         """
-        writer = frame.write.format("delta").mode("append")
+        # States of before lack the youngest columns.
+        writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
         if name in PARTITIONED_BY:
             writer = writer.partitionBy(*PARTITIONED_BY[name])
         if once is not None:

@@ -7,6 +7,7 @@ reason, never a null.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,7 @@ from pyspark.sql.types import (
 
 from delta_neo4j.plan import TEXT_HASH, Input
 from delta_neo4j.source import raw_column
+from delta_neo4j.spark_errors import SPARK_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +154,10 @@ def _related(table: Table) -> list[Property]:
 
 def _utf8_test(rows: DataFrame) -> Callable[[Column], Column]:
     # Since Spark 4; a Databricks runtime that calls itself 3.5 may have it, and then decodes more strictly, too.
-    if rows.sparkSession.catalog.functionExists("is_valid_utf8"):
+    there = False
+    with suppress(*SPARK_ERRORS):  # where it is not there, the session's own schema is searched, which may be refused
+        there = rows.sparkSession.catalog.functionExists("is_valid_utf8")
+    if there:
         return lambda text: F.call_function("is_valid_utf8", text)
     # Decoding puts another character in the place of what is malformed.
     return lambda text: F.decode(F.encode(text, "UTF-8"), "UTF-8") == text

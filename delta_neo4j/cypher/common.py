@@ -50,8 +50,9 @@ def versioned(variable: str) -> str:
 
 def moved(variable: str) -> str:
     """Build the move of an unchanged node's or edge's version."""
-    return f"""FOREACH (_ IN CASE WHEN outcome = 'unchanged' AND {variable}._dn_version <> row.v THEN [1] ELSE [] END |
-  SET {variable}._dn_version = row.v)"""
+    held = f"{variable}._dn_version"
+    return f"""FOREACH (_ IN CASE WHEN outcome = 'unchanged' AND coalesce({held} <> row.v, true) THEN [1] ELSE [] END |
+  SET {held} = row.v)"""
 
 
 def alone(node: str) -> str:

@@ -63,7 +63,9 @@ def _is_end(relationship: Relationship, prefix: str) -> str:
 
 
 def _held_edges(table: Table, relationship: Relationship) -> str:
-    # Stale is the row's own edge that nothing else can want: an edge list's has a version, a sibling's another end.
+    # Stale is the row's own edge that nothing else can want: neither a sibling nor an edge list, whose edges have a
+    # version. Those of a list that the mapping has no more go.
+    listed = " AND pair[0]._dn_version IS NULL" if relationship.type in table.listed_types else ""
     siblings = [
         f"held:{quoted(each.end_label)} AND {_is_end(each, f'o{number}_')}"
         for number, each in enumerate(table.siblings(relationship))
@@ -76,12 +78,8 @@ def _held_edges(table: Table, relationship: Relationship) -> str:
             f"WITH n, row, {settled_text} AS settled,",
             f"  CASE WHEN {settled_text} THEN [] ELSE [{edge} | [edge, {pair}]] END AS held",
             f"WITH n, row, settled, any(pair IN held WHERE pair[1]{_same_properties(relationship)}) AS present,",
-            "  [pair IN held WHERE NOT (pair[1] OR pair[2]) AND pair[0]._dn_owner = $owner",
-            "    AND pair[0]._dn_version IS NULL | pair[0]] AS stale,",
-            "  [pair IN held WHERE pair[1] AND pair[0]._dn_owner = $owner AND pair[0]._dn_version IS NOT NULL",
-            "    | pair[0]] AS adopted",
-            # What came from an edge list before and from rows now goes when its row says so.
-            "FOREACH (edge IN adopted | REMOVE edge._dn_version)",
+            "  [pair IN held WHERE NOT (pair[1] OR pair[2])",
+            f"    AND pair[0]._dn_owner = $owner{listed} | pair[0]] AS stale",
         ]
     )
 

@@ -119,7 +119,8 @@ def _taken_apart(table: Table, number: str) -> str:
 def _removal(table: Table) -> str:
     keys = {p.name for p in table.key}
     names = [name for name in dict.fromkeys(known_names(table)) if name not in keys and name != "_dn_owner"]
-    stripped = ", ".join([f"kept.{quoted(name)}" for name in names] + [f"kept:{quoted(x)}" for x in table.labels[1:]])
+    labels = dict.fromkeys(label for label in (*table.labels, *table.retired.labels) if label != table.labels[0])
+    stripped = ", ".join([f"kept.{quoted(name)}" for name in names] + [f"kept:{quoted(label)}" for label in labels])
     return f"""FOREACH (one IN apart | FOREACH (other IN one.others | REMOVE other._dn_rel_hash))
 FOREACH (one IN apart | FOREACH (edge IN one.edges | DELETE edge))
 FOREACH (one IN apart | FOREACH (piece IN one.pieces | DELETE piece))

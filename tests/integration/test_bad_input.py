@@ -176,6 +176,7 @@ def test_another_model_behind_the_endpoint_stops_the_run(spark, lts_graph, loads
     report = runs.run()
     assert report.exit_code == 2
     assert "RemovalEvent.embedding holds vectors of another model" in str(report.error)
+    assert "MATCH (n:`RemovalEvent`) REMOVE n.`embedding`" in str(report.error)
     endpoint.answer = None
     assert runs.succeed()["totals"]["outcomes"]["written"] == 1
 

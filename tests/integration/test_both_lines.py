@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,16 +122,18 @@ def test_edges_of_one_type_to_a_node_of_two_labels_stay_apart(graph):
 
 
 def test_an_edge_of_a_list_is_not_the_rows_to_remove(graph):
-    """To a node of the rows' label, of the same type; one that the rows have, too, is theirs from then on."""
+    """While the mapping has the list, for a node may have its label and the rows'; then they go, too."""
     table = _table(relationships=[PERSON])
+    beside = replace(table, listed_types=("INVOLVES",))
     _upsert(graph, table, {"k0": "e", "v": "s:01", "h": "1"})
     graph.query(
         "MATCH (e:Event) UNWIND ['L', 'H1'] AS id MERGE (p:Person {person_id: id}) "
         "CREATE (e)-[:INVOLVES {_dn_owner: $owner, _dn_version: 's:01'}]->(p)",
         owner=OWNER,
     )
-    assert _related(graph, table, {"person_id": "H1", "r": "1"}) == (0, ["H1", "L"])
-    assert _related(graph, table, {"person_id": "H2", "r": "2"}) == (1, ["H2", "L"])
+    assert _related(graph, beside, {"person_id": "H1", "r": "1"}) == (0, ["H1", "L"])
+    assert _related(graph, beside, {"person_id": "H2", "r": "2"}) == (0, ["H1", "H2", "L"])
+    assert _related(graph, table, {"person_id": "H3", "r": "3"}) == (3, ["H3"])
 
 
 FILTERED = {
@@ -142,7 +145,9 @@ FILTERED = {
 def test_filterable_properties_are_in_the_index_where_the_server_can(graph):
     """2026.x filters inside it; 5.26 has the vector alone; the nearest are found on both."""
     table = _table(**FILTERED)
-    schema.ensure(graph.driver, "neo4j", Graph("", (table,)))
+    # Another table fills the same index and marks nothing: the index is the one of both.
+    plain = _table(**{**FILTERED, "name": "others", "properties": [{"column": "name"}]})
+    schema.ensure(graph.driver, "neo4j", Graph("", (plain, table)))
     graph.query(
         "UNWIND range(0, 9) AS n WITH n, n / 9.0 AS angle "
         "CREATE (:Event {id: toString(n), severity: n % 2, embedding: [cos(angle), sin(angle)]})"

@@ -31,7 +31,7 @@ ALLOWED = {
     "settings": {"budget", "errors", "plan"},
     "config": {"errors", "setting_names", "settings"},
     "source": {"errors", "expressions", "grants", "identifiers", "plan", "spark_errors"},
-    "validation": {"plan", "source"},
+    "validation": {"plan", "source", "spark_errors"},
     "source_types": {"errors", "plan", "source", "validation"},
     "ranking": {"source", "validation"},
     "staging": {"ranking", "spark_errors", "validation"},
