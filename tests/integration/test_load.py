@@ -134,23 +134,6 @@ def test_the_newest_version_of_a_key_wins_across_batches(spark, lts_graph, loads
     assert summary["totals"]["relationships"]["HAS_REMOVAL"]["removed"] == 1
 
 
-def test_what_others_added_survives_a_load(spark, lts_graph, loads):
-    """Properties, nodes and relationships of others are as they were after a load and a re-load."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(5)])
-    runs.succeed()
-    lts_graph.query(
-        "MATCH (n:RemovalEvent {removal_id: 'RE000001'}) SET n.note = 'mine' "
-        "CREATE (p:Person {name: 'Ada'})-[:SAW]->(n) CREATE (c:Component {component_id: 'X'})-[:HAS_REMOVAL]->(n)"
-    )
-    write(spark, runs.source, [removal(1, component_id="C7", RMV_TRK_NO="changed")])
-    runs.succeed()
-    assert lts_graph.value("MATCH (n:RemovalEvent {removal_id: 'RE000001'}) RETURN n.note AS note") == "mine"
-    assert lts_graph.value("MATCH (:Person)-[r:SAW]->() RETURN count(r) AS c") == 1
-    ends = lts_graph.query("MATCH (c:Component)-[:HAS_REMOVAL]->({removal_id: 'RE000001'}) RETURN c.component_id AS id")
-    assert {end["id"] for end in ends} == {"X", "C7"}
-
-
 @pytest.mark.parametrize(
     "step",
     [

@@ -15,13 +15,12 @@ import requests
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 
-from dev.neo4j_install import CALENDAR_VERSION, DEFAULT_VERSION, install
+from dev.neo4j_install import DEFAULT_VERSION, install
 from dev.neo4j_server import Neo4jServer
 from dev.processes import ServerProcess, StackError, free_port, has_ended
 
 ROOT = Path(__file__).parents[2]
 LIB = ROOT / ".local" / "neo4j" / "lib"
-NEO4J_JAVA_HOME = os.environ.get("NEO4J_JAVA_HOME")
 
 
 class Repository:
@@ -75,28 +74,19 @@ def repository(tmp_path_factory):
 
 
 @pytest.fixture
-def server(request, tmp_path):
-    """Give a Neo4j of the version asked for, not started; stop what the test leaves running."""
-    calendar = request.param == CALENDAR_VERSION
+def server(tmp_path):
+    """Give a Neo4j of the LTS line, not started; stop what the test leaves running."""
     server = Neo4jServer(
         home=tmp_path / "neo4j",
-        version=request.param,
+        version=DEFAULT_VERSION,
         password="open-sesame-1",
         bolt_port=free_port(),
         lib_root=LIB,
         heap="512m",
         pagecache="64m",
-        java_home=NEO4J_JAVA_HOME if calendar else None,
     )
     yield server
     server.stop()
-
-
-BOTH_LINES = pytest.mark.parametrize(
-    "server",
-    [DEFAULT_VERSION, pytest.param(CALENDAR_VERSION, marks=pytest.mark.calendar)],
-    indirect=True,
-)
 
 
 def _value(uri, password, statement):
@@ -104,7 +94,6 @@ def _value(uri, password, statement):
         return driver.execute_query(statement, database_="neo4j").records[0][0]
 
 
-@BOTH_LINES
 def test_a_server_keeps_its_data_when_killed_and_refuses_other_passwords(server):
     """A started server answers to its password only, survives a kill with its data, and a stop ends it."""
     with server:
@@ -125,7 +114,6 @@ def test_a_server_keeps_its_data_when_killed_and_refuses_other_passwords(server)
     assert not psutil.pid_exists(pid)
 
 
-@pytest.mark.parametrize("server", [DEFAULT_VERSION], indirect=True)
 def test_a_server_that_dies_while_starting_is_noticed_at_once(server):
     """A server that ends instead of answering raises with its last words, long before the time is up."""
     server.pagecache = "nonsense"
@@ -134,7 +122,6 @@ def test_a_server_that_dies_while_starting_is_noticed_at_once(server):
         server.wait_ready(timeout=60)
 
 
-@pytest.mark.parametrize("server", [DEFAULT_VERSION], indirect=True)
 def test_a_taken_port_is_one_clear_line(server, repository):
     """A port that another program listens on is refused before anything is started."""
     server.bolt_port = int(repository.ports["MODEL_PORT"])

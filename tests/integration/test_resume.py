@@ -63,7 +63,7 @@ def _killed_and_resumed(runs, step, time_of_step):
 
 
 def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoint):
-    """SIGKILL in the middle of a micro-batch's texts, then between passes: the graph is equal, one flush paid twice."""
+    """SIGKILL in the middle of the third micro-batch's texts: the graph ends equal, one flush is paid for twice."""
     runs = loads(lts_graph)
     _table(runs, spark)
     runs.succeed(batch_size=1, bytes_per_row=1)
@@ -72,10 +72,8 @@ def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoin
     endpoint.texts.clear()
     runs.start_over()
     flushes = -(-ROWS // FLUSH_TEXTS)
-    code, _ = _job(runs, "flush", 2 * flushes + 2)  # the third micro-batch has kept one flush, and holds the next
-    assert code == -9
-    assert len(set(_reasons(endpoint))) < BATCHES * ROWS
-    summary = _killed_and_resumed(runs, "relationships HAS_REMOVAL", 2)
+    # The third micro-batch has kept one flush, and holds the next.
+    summary = _killed_and_resumed(runs, "flush", 2 * flushes + 2)
     assert dump(lts_graph.driver) == whole
     assert summary["balanced"]
     paid = Counter(_reasons(endpoint))
