@@ -76,13 +76,13 @@ def _by_nodes(tables: tuple[Table, ...]) -> list[list[Table]]:
 def _in_one(tables: tuple[Table, ...]) -> Table:
     first = next((table for table in tables if table.chunks), tables[0])  # its pieces go with its nodes
     retired = first.retired
-    for other in tables:
+    for other in (table for table in tables if table is not first):
         retired = Retired(
             (*retired.properties, *cypher.known_names(other)),
             (*retired.labels, *cypher.known_labels(other)),
             (*retired.maps, *(p.name for p in other.properties if p.type == "map"), *other.retired.maps),
         )
-    return replace(first, retired=retired) if len(tables) > 1 else first
+    return replace(first, retired=retired)
 
 
 def clear(spark: SparkSession, settings: LoadSettings, tables: list[Loaded]) -> list[str]:

@@ -103,8 +103,9 @@ class _Look:
         folder, version = f"{settings.checkpoints}/{table.name}", preflight.check_source(spark, table)
         kind = {"table_id": version.table_id, "source_mode": source.APPEND, "digest": table.digest}
         held = None if self.fresh else checkpoint.held_load(spark, folder, **kind)
-        ledger = Ledger(self.state, held.load_id if held else "", table.name, source.APPEND)
-        last_recorded = ledger.standing(spark).last_recorded if held else -1
+        last_recorded = -1
+        if held:
+            last_recorded = Ledger(self.state, held.load_id, table.name, source.APPEND).standing(spark).last_recorded
         copy = copies.enter_context(checkpoint.copied(folder, empty=held is None))
         size = settings.max_bytes_per_trigger
         found = pending.find(spark, table, copy=copy, last_recorded=last_recorded, max_bytes=size)

@@ -116,7 +116,7 @@ def _load_table(
     _reconcile(spark, step, run, counted)
 
 
-def make_step(  # what it is made of
+def make_step(
     spark: SparkSession,
     settings: LoadSettings,
     table: Table,
@@ -261,7 +261,7 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     return process
 
 
-def fresh_step(  # what it is made of
+def fresh_step(
     spark: SparkSession,
     settings: LoadSettings,
     table: Table,
