@@ -9,11 +9,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LTS := .venv-lts
 LTS_INSTALLED := $(LTS)/.installed
-# Tests that mark themselves `every_lane` are the lane's whole loads.
-LANE_TESTS := tests/spark tests/integration/test_load.py tests/integration/test_travel.py
+# In these files a lane's run takes the tests that are marked `every_lane`.
+LANE_TESTS := tests/spark tests/integration/load/test_load.py tests/integration/load/test_travel.py
 TEST_DATA ?= ../shared/data
-# Spark 4.0 starts on Java 17 to 21 only; the newest of a machine may be newer.
-WITH_JAVA = JAVA_HOME=$$($(BIN)/python -m dev spark-java); export JAVA_HOME;
+# The LTS lane and the benchmarks use a Java of the machine; everything else may use the wheel's.
+WITH_MACHINE_JAVA = JAVA_HOME=$$($(BIN)/python -m dev spark-java); export JAVA_HOME;
+WITH_JAVA = settings=$$($(BIN)/python -m dev spark-environment); eval "$$settings";
+WITH_ARCHIVE = settings=$$($(BIN)/python -m dev spark-environment --archive); eval "$$settings";
 export TEST_DATA
 
 help: ## This list
@@ -24,6 +26,7 @@ $(INSTALLED): pyproject.toml constraints/main.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv==$(UV_VERSION); }
 	@echo "installing into .venv …"
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,openvino,weights,dev]"
+	@$(BIN)/python -m dev complete-java
 	@touch $@
 
 install: $(INSTALLED)
@@ -35,13 +38,13 @@ $(LTS_INSTALLED): pyproject.toml constraints/lts.txt | $(INSTALLED)
 	@$(BIN)/uv pip install -q --compile-bytecode --python $(LTS)/bin/python -c constraints/lts.txt -e ".[spark,dev]"
 	@touch $@
 
-up: install ## Start Neo4j and the model server (or use the ones configured)
+up: install ## Start Neo4j and the model server, unless the environment names other ones
 	@$(BIN)/python -m dev up
 
-down: install ## Stop what `up` started
+down: install ## Stop the servers that `up` started
 	@$(BIN)/python -m dev down
 
-status: install ## Show what runs
+status: install ## Show which servers run
 	@$(BIN)/python -m dev status
 
 demo: up ## Load the sample tables, show the summary and a search
@@ -52,16 +55,16 @@ unit: install ## The fast tests, under 30 s
 
 # In the order of the files: reordered by their number of tests, a file of one long test runs alone at the end.
 test: install ## Every test, on both Neo4j lines
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" tests
+	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40 -m "not deep" tests
 
 test-lts: install $(LTS_INSTALLED) ## Unit and Spark tests and whole loads with the libraries of 15.4 and 16.4 LTS
-	@$(WITH_JAVA) $(LTS)/bin/python -m pytest --lane lts tests/unit $(LANE_TESTS)
+	@$(WITH_MACHINE_JAVA) $(LTS)/bin/python -m pytest --lane lts -n 2 --dist loadfile tests/unit $(LANE_TESTS)
 
 test-connect: install ## Spark tests and whole loads through Spark Connect
-	@$(WITH_JAVA) $(BIN)/python -m pytest --lane connect $(LANE_TESTS)
+	@$(WITH_ARCHIVE) $(BIN)/python -m pytest --lane connect -n 2 --dist loadfile $(LANE_TESTS)
 
 test-deep: install ## The kill matrix: a kill at every step of a micro-batch
-	@$(WITH_JAVA) $(BIN)/python -m pytest -m deep tests
+	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -m deep tests
 
 check: install ## Lint, types, imports
 	@$(BIN)/ruff check .
@@ -71,17 +74,17 @@ check: install ## Lint, types, imports
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 bench-quick: install ## Benchmarks on few rows
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
 
 bench: install ## Benchmarks
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.write
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.memory
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.embedding
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.text_nodes
-	@$(WITH_JAVA) $(BIN)/python -m benchmarks.cache
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.memory
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.embedding
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.text_nodes
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.cache
 	@$(BIN)/python -m benchmarks.embedding_faults
 
-constraints: ## Resolve the pins anew
+constraints: ## Resolve the pinned versions again
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/lts.in pyproject.toml --extra spark --extra dev -o constraints/lts.txt
 

@@ -1,4 +1,4 @@
-"""Where the connection comes from, and whether it works: the helpers of the quick start."""
+"""Helpers for notebooks: read the connection to Neo4j from a secret scope, test the connection, open a driver."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 try:
-    from delta_neo4j import config as _config
-    from delta_neo4j import server as _server
-    from delta_neo4j import transactions as _transactions
     from delta_neo4j.errors import LoaderError as _LoaderError
-    from delta_neo4j.plan import Connection as _Connection
-    from delta_neo4j.setting_names import DEFAULT_SCOPE as _DEFAULT_SCOPE
+    from delta_neo4j.graph.bolt import server as _server
+    from delta_neo4j.graph.bolt import transactions as _transactions
+    from delta_neo4j.settings.build import neo4j_settings as _neo4j_settings
+    from delta_neo4j.settings.collect import collect as _collect
+    from delta_neo4j.settings.connection import Connection as _Connection
+    from delta_neo4j.settings.names import DEFAULT_SCOPE as _DEFAULT_SCOPE
 except ImportError as missing:
     raise SystemExit(
         f"{missing.name or missing} is missing: %pip install delta-neo4j, "
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """A connection's parts; the password prints nowhere."""
+    """The parts of a connection; `repr` hides the password."""
 
     host: str
     protocol: str
@@ -37,11 +38,11 @@ class Config:
 
     @property
     def uri(self) -> str:
-        """The whole address."""
+        """The whole address, as in neo4j+s://HOST."""
         return f"{self.protocol}://{self.host}"
 
     def connection(self) -> _Connection:
-        """Give the form that the loader uses."""
+        """Return the connection in the form that the loader uses."""
         return _Connection(self.uri, self.username, self.password, self.database, retry_seconds=30.0)
 
 
@@ -49,16 +50,16 @@ def load_config(dbutils: Any, scope: str = _DEFAULT_SCOPE) -> Config:
     """
     Read the connection from a secret scope: keys `host`, `username`, `password`, `database`, `protocol`.
 
-    `database` defaults to `neo4j`, `protocol` to `neo4j+s`. A scope that cannot be read, or a key that is
-    missing, raises `SettingsError` in one line.
+    `database` defaults to `neo4j`, `protocol` to `neo4j+s`. Raises `SettingsError` if the scope cannot be read or a
+    key is missing.
     """
-    settings = _config.neo4j_settings(_config.collect(environment={}, env_file="", dbutils=dbutils, scope=scope))
+    settings = _neo4j_settings(_collect(environment={}, env_file="", dbutils=dbutils, scope=scope))
     protocol, _, host = settings.uri.partition("://")
     return Config(host, protocol, settings.username, settings.password.get_secret_value(), settings.database)
 
 
 def test_neo4j_connection(config: Config) -> bool:
-    """Tell whether Neo4j answers with these settings; the reason why not is printed."""
+    """Return whether Neo4j answers, and print its version or the reason why not."""
     try:
         version = _server.server_version(config.connection())
     except _LoaderError as error:
@@ -68,11 +69,11 @@ def test_neo4j_connection(config: Config) -> bool:
     return True
 
 
-test_neo4j_connection.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it where it is imported
+test_neo4j_connection.__test__ = False  # type: ignore[attr-defined]  # its name would make pytest collect it as a test
 
 
 @contextmanager
 def neo4j_driver(config: Config) -> Iterator[neo4j.Driver]:
-    """Open a driver for a `with` block."""
+    """Open a Neo4j driver for a `with` block, and close it at the end of the block."""
     with _transactions.open_driver(config.connection()) as driver:
         yield driver

@@ -1,9 +1,9 @@
-"""The embedding model for the loader: logged, validated, registered in MLflow, served and probed.
+"""Log, validate and register the loader's embedding model in MLflow; serve and probe it on Databricks.
 
 In a Databricks notebook `from model_setup import main; main()`; on one machine `python model_setup.py --local`.
 """
 
-# ruff: noqa: T201 - this file talks to a person
+# ruff: noqa: T201 - this file prints for a person
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 try:
-    from delta_neo4j.config import databricks_login
+    from delta_neo4j.embedding.minilm import checks, endpoint, engines, probe, registry
+    from delta_neo4j.embedding.minilm.weights import ModelError
+    from delta_neo4j.embedding.minilm.workspace import Workspace
     from delta_neo4j.errors import LoaderError, SettingsError
-    from delta_neo4j.model import checks, endpoint, engines, probe, registry
-    from delta_neo4j.model.weights import ModelError
-    from delta_neo4j.model.workspace import Workspace
+    from delta_neo4j.settings.login import databricks_login
 except ModuleNotFoundError as missing:
     _LINE = (
         f"model_setup.py needs {missing.name}: `%pip install 'delta-neo4j[model,weights]'`, "
@@ -35,7 +35,7 @@ _LOCAL_STORE = Path(".local/mlflow")
 
 
 class Outcome(NamedTuple):
-    """What was made: the logged model, what its validation found, its registered version if it has one."""
+    """The logged model's URI, the checks of its validation, and its registered version (None if not registered)."""
 
     model_uri: str
     checks: list[checks.Check]
@@ -51,24 +51,24 @@ def main(
     workload_type: str = "CPU",
     local: bool = False,
 ) -> Outcome:
-    """Log and validate the model, register it, and probe its endpoint, or say how it gets one.
+    """Log and validate the model, register it, and probe its endpoint or print how to create one.
 
-    `create_endpoint` makes or updates the endpoint, which costs money from then on, and waits until it is ready;
-    `workload_type` is its machine, such as GPU_SMALL. `engine` "openvino" is faster on a CPU and taken only if its
-    vectors are torch's. `local` keeps everything in a SQLite store below `.local/mlflow`, where there is no
-    endpoint; so does a call that wants neither registration nor endpoint where no MLflow server is known.
+    `create_endpoint`: create or update the endpoint, which costs money from then on, and wait until it is ready.
+    `workload_type`: the endpoint's machine, such as GPU_SMALL. `engine`: "openvino" is faster on a CPU; the model is
+    logged with it only if its vectors equal torch's. `local`: store the model below `.local/mlflow`, without an
+    endpoint; also the case if nothing is registered or probed and the environment names no MLflow server.
 
-    Raises a LoaderError with one line when a step fails; a model that fails its validation is not registered.
+    Raises a one-line `LoaderError` if a step fails; a model that fails its validation is not registered.
     """
     engines.require_known(engine)
-    _require_sense(create_endpoint, engine, workload_type, local)
+    _require_consistent(create_endpoint, engine, workload_type, local)
     if not local and not registry.has_server():
         if register_model or test_endpoint or create_endpoint:
             raise ModelError(
-                "no MLflow server is known here: run this in Databricks, set MLFLOW_TRACKING_URI, or use --local"
+                "no MLflow server is configured: run this in Databricks, set MLFLOW_TRACKING_URI, or use --local"
             )
         local = True
-    # Before minutes go into the model: without a login there will be no endpoint.
+    # Log in before the model is made, which takes minutes: without a login there is no endpoint.
     workspace = Workspace(*databricks_login()) if create_endpoint else None
     logged, model, found = _log_and_validate(engine, local)
     version = None
@@ -84,11 +84,11 @@ def main(
     return Outcome(logged.uri, found, version)
 
 
-def _require_sense(create_endpoint: bool, engine: str, workload_type: str, local: bool) -> None:
+def _require_consistent(create_endpoint: bool, engine: str, workload_type: str, local: bool) -> None:
     if create_endpoint and local:
         raise ModelError("a local store has no endpoint: leave out create_endpoint or local")
     if engine == engines.OPENVINO and workload_type != "CPU":
-        raise ModelError(f"OpenVINO computes on the CPU, so {workload_type} would be paid in vain: use engine torch")
+        raise ModelError(f"OpenVINO computes on the CPU and cannot use {workload_type}: use engine torch")
 
 
 def _log_and_validate(engine: str, local: bool) -> tuple[registry.Logged, checks.Model, list[checks.Check]]:
@@ -113,18 +113,18 @@ def _local_store() -> tuple[str, Path]:
 
 
 def _test_endpoint(workspace: Workspace | None, model: checks.Model, version: str | None) -> None:
-    """Hold the endpoint's vectors against the logged model's; where there is no endpoint, say how to make one."""
+    """Compare the endpoint's vectors with the logged model's; without an endpoint, print how to create one."""
     try:
         workspace = workspace or Workspace(*databricks_login())
-    except SettingsError as unknown:
-        print(f"The endpoint was not tested: {unknown}\n{_how_to_make_the_endpoint(version)}")
+    except SettingsError as no_login:
+        print(f"The endpoint was not tested: {no_login}\n{_how_to_create_the_endpoint(version)}")
         return
-    there = endpoint.find(workspace, ENDPOINT)
-    if there is None:
-        print(f"The endpoint was not tested: there is none yet.\n{_how_to_make_the_endpoint(version)}")
+    record = endpoint.find(workspace, ENDPOINT)
+    if record is None:
+        print(f"The endpoint was not tested: there is none yet.\n{_how_to_create_the_endpoint(version)}")
         return
-    served = endpoint.served_version(there, MODEL_NAME)
-    if served is None or not endpoint.is_ready(there):
+    served = endpoint.served_version(record, MODEL_NAME)
+    if served is None or not endpoint.is_ready(record):
         print(f"The endpoint was not tested: {ENDPOINT} is not ready yet. When it is: main(register_model=False)")
         return
     if version not in (None, served):
@@ -148,8 +148,8 @@ def _test_ai_query(expected: Any) -> str:
     return f"{ENDPOINT} answers ai_query with the model's vectors: cosine {worst:.6f}"
 
 
-def _how_to_make_the_endpoint(version: str | None) -> str:
-    return f"""main(create_endpoint=True), or --create-endpoint, makes it; it costs money. By hand:
+def _how_to_create_the_endpoint(version: str | None) -> str:
+    return f"""main(create_endpoint=True), or --create-endpoint, creates it; it costs money. By hand:
   1. Serving → Create endpoint
   2. Name: {ENDPOINT}
   3. Served entity → Custom model: {MODEL_NAME}, version {version or "as registered"}
@@ -161,14 +161,23 @@ def _how_to_make_the_endpoint(version: str | None) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Log, validate, register and serve the embedding model.")
-    parser.add_argument("--no-register", action="store_true", help="log and validate only")
-    parser.add_argument("--no-test-endpoint", action="store_true", help="neither probe the endpoint nor speak of it")
-    parser.add_argument("--create-endpoint", action="store_true", help="make or update the endpoint: it costs money")
-    parser.add_argument("--workload-type", default="CPU", help="the endpoint's machine, e.g. GPU_SMALL (default CPU)")
+    parser.add_argument("--no-register", action="store_true", help="do not register the model (default register)")
+    parser.add_argument("--no-test-endpoint", action="store_true", help="do not probe the endpoint (default probe)")
     parser.add_argument(
-        "--engine", default=engines.TORCH, choices=list(engines.REQUIREMENTS), help="what computes (default torch)"
+        "--create-endpoint",
+        action="store_true",
+        help="create or update the endpoint, which costs money (default only probe it)",
     )
-    parser.add_argument("--local", action="store_true", help=f"keep everything below {_LOCAL_STORE}")
+    parser.add_argument("--workload-type", default="CPU", help="machine of the endpoint, e.g. GPU_SMALL (default CPU)")
+    parser.add_argument(
+        "--engine",
+        default=engines.TORCH,
+        choices=list(engines.REQUIREMENTS),
+        help="engine of the model (default torch)",
+    )
+    parser.add_argument(
+        "--local", action="store_true", help=f"store the model below {_LOCAL_STORE} (default an MLflow server)"
+    )
     return parser.parse_args()
 
 

@@ -1,11 +1,11 @@
-"""A connection to Neo4j in the three calls of the quick start: `read`, `write`, `close`."""
+"""A connection to Neo4j for notebooks, with three methods: `read`, `write`, `close`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
 try:
-    from delta_neo4j.graph import GraphSession
+    from delta_neo4j.graph.bolt.session import GraphSession
 except ImportError as missing:
     raise SystemExit(
         f"{missing.name or missing} is missing: %pip install delta-neo4j, "
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 class Neo4jConnection:
     """
-    A connection that is proved when it is made, and closed by `close` or the end of a `with`.
+    A connection to Neo4j, tested when it is created; `close` or the end of a `with` block closes it.
 
-    Raises `RuntimeError("Driver not initialized: …")` with the reason when Neo4j cannot be reached.
+    Raises `RuntimeError("Driver not initialized: …")` with the reason if Neo4j cannot be reached.
     """
 
     def __init__(self, uri: str, user: str, pwd: str) -> None:
         self._graph = GraphSession(uri, user, pwd)
 
     def read(self, query: str, parameters: dict[str, Any] | None = None, db: str | None = None) -> list[dict[str, Any]]:
-        """Run a reading query and give its records as dictionaries."""
+        """Run a reading query and return its records as dictionaries."""
         return self._graph.run(query, parameters, db, writing=False)
 
     def write(
         self, query: str, parameters: dict[str, Any] | None = None, db: str | None = None
     ) -> list[dict[str, Any]]:
-        """Run a writing query in one transaction, retried where Neo4j says it may, and give its records."""
+        """Run a writing query in one transaction, retried on transient errors; return its records as in `read`."""
         return self._graph.run(query, parameters, db, writing=True)
 
     def close(self) -> None:
@@ -41,11 +41,11 @@ class Neo4jConnection:
         self._graph.close()
 
     def __enter__(self) -> Self:
-        """Give the connection itself."""
+        """Return this connection."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
+        """Close the connection."""
         self.close()

@@ -1,8 +1,9 @@
 """
-The job: load aircraft component removals from Delta into Neo4j, each with a vector on its reason.
+The job: load aircraft component removals from Delta into Neo4j, with a vector of each removal's reason.
 
-No arguments = load with the settings found (flags, environment, .env, secret scope, then the constants below).
-Restarting resumes after the last good micro-batch; deleting the checkpoint folder starts afresh.
+The job takes the flags of `delta-neo4j load`. Each setting comes from its flag, else the environment, .env, the secret
+scope, the constants below. After a restart the job resumes after the last finished micro-batch; without the checkpoint
+folder it reads all rows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 try:
-    from delta_neo4j.cli import main as _command
+    from delta_neo4j.cli.console import main as _command
 except ImportError as missing:
     raise SystemExit(
         f"{missing.name or missing} is missing: %pip install delta-neo4j, "
@@ -24,20 +25,20 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-BATCH_SIZE = 20_000  # rows a micro-batch aims at; also caps a transaction
-BYTES_PER_ROW = 1_000  # compressed bytes a row takes in the source; maxBytesPerTrigger is the product of the two
+BATCH_SIZE = 20_000  # rows that a micro-batch aims at; also the most rows of a transaction
+BYTES_PER_ROW = 1_000  # compressed bytes of a row in the source; maxBytesPerTrigger is BATCH_SIZE × BYTES_PER_ROW
 WRITE_PARTITIONS = 2  # parallel writers into Neo4j
-CHECKPOINT_LOCATION = ""  # empty: a folder of the state location
+CHECKPOINT_LOCATION = ""  # empty: the folder STATE/checkpoints
 
 
 def process_batch(batch_df: DataFrame, batch_id: int) -> None:
-    """Load one micro-batch of the source table with this process's settings: the function for `foreachBatch`."""
+    """Load one micro-batch of the source table, with the settings of this process; pass it to `foreachBatch`."""
     _step()(batch_df, batch_id)
 
 
 @cache
 def _step() -> Callable[[DataFrame, int], None]:
-    from delta_neo4j.cli import batch_function
+    from delta_neo4j.cli.load import batch_function
 
     return batch_function(_constants())
 
@@ -52,7 +53,7 @@ def _constants() -> dict[str, object]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Load; takes the flags of `delta-neo4j load`."""
+    """Run `delta-neo4j load` with the flags in `arguments`; None takes the arguments of the process."""
     _command(["load", *(sys.argv[1:] if arguments is None else arguments)], defaults=_constants())
 
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Puts the Neo4j connection of an env file into a Databricks secret scope. See --help and docs/secrets.md.
+# Writes the Neo4j connection of an env file to a Databricks secret scope. See --help and docs/secrets.md.
 #
-# Written for bash 3.2, which macOS still ships, and nothing but the Databricks CLI: python3 would do the parsing too,
-# but whoever may write secrets often has no Python environment of this project. The listings of the CLI need no JSON
-# parser: the names looked for hold no character that JSON escapes, and `"name":"x"` stands in no other place.
+# It needs bash 3.2 (macOS has no newer one) and the Databricks CLI, but no Python: people who may write secrets often
+# have no Python environment of this project. The CLI's listings need no JSON parser: no name in question has a
+# character that JSON escapes, and `"name":"x"` occurs in no other place.
 # shellcheck disable=SC2295  # variables inside ${…%%…} are patterns here, or text in quotes
 
-set +xva # a trace would show the secrets, an export of everything would hand them to every child
+set +xva # a trace would print the secrets, an export of all variables would pass them to every child process
 set -euo pipefail
-export LC_ALL=C # strings are bytes: nothing is decoded, so nothing is changed
-# A variable that the caller exported stays exported when it is assigned; and the caller's own connection is not ours.
-unset text rest body part key value char said wanted flat env_uri env_host env_protocol env_username \
+export LC_ALL=C # strings are bytes: no decoding can change them
+# A variable that the caller exported stays exported when the script assigns it. The caller's own NEO4J_* do not count.
+unset text rest body part key value char said wanted flat vault env_uri env_host env_protocol env_username \
   env_user env_password env_database host username password database protocol
 unset NEO4J_URI NEO4J_HOST NEO4J_PROTOCOL NEO4J_USERNAME NEO4J_USER NEO4J_PASSWORD NEO4J_DATABASE
 
@@ -19,7 +19,7 @@ readonly KEYS="host username password database protocol"
 readonly LONGEST_VALUE=131072 # bytes that a secret may have
 readonly INSTALL="install the current one (macOS, Linux: brew install databricks/tap/databricks)"
 readonly LF=$'\n' CR=$'\r' BOM=$'\xef\xbb\xbf'
-# What Python calls white space, but for the line feed: in one, two and three bytes of UTF-8.
+# White space as Python defines it, without the line feed: characters of one, two and three bytes in UTF-8.
 readonly SPACE_1=$'[ \t\v\f\x1c\x1d\x1e\x1f]' SPACE_2=$'\xc2[\x85\xa0]'
 readonly SPACE_3A=$'\xe2\x80[\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\xa8\xa9\xaf]'
 readonly SPACE_3B=$'\xe1\x9a\x80' SPACE_3C=$'\xe2\x81\x9f' SPACE_3D=$'\xe3\x80\x80'
@@ -28,14 +28,16 @@ usage() {
   cat <<'END'
 Usage: ./setup_secrets.sh [options] [scope]
 
-Writes the keys host, username, password, database and protocol to a Databricks secret scope
-(default airline-neo4j-secrets), made if it is not there. Values come from .env, which is parsed and never run.
+Writes the keys host, username, password, database and protocol to a Databricks secret scope, and creates the scope
+if it does not exist. The values come from an env file, which is parsed and never run.
 
-  --env-file FILE      another file than .env
-  --profile NAME       the Databricks CLI's profile
-  --reader PRINCIPAL   grant READ to a user's e-mail, a group, or a service principal's application id
-  --dry-run            look, and say what would be done; writes nothing
-  --help               this page
+  scope                Name of the secret scope (default airline-neo4j-secrets).
+  --env-file FILE      File with the connection (default .env).
+  --profile NAME       Profile of the Databricks CLI (default the CLI's own choice).
+  --reader PRINCIPAL   Who gets READ on the scope: a user's e-mail, a group, or the application id of a service
+                       principal (default nobody).
+  --dry-run            Print what would be done and write nothing (default write).
+  --help               Print this page.
 
 Exit codes: 0 done, 2 a setting is wrong or missing, 3 the CLI or the workspace failed.
 END
@@ -48,7 +50,7 @@ die() { # code, line
 
 # --- the command line ---------------------------------------------------------------------------------------------
 
-scope="" env_file=.env profile="" reader="" dry_run=""
+scope="" env_file=.env profile="" reader="" dry_run="" vault=""
 
 read_arguments() {
   while [ $# -gt 0 ]; do
@@ -56,7 +58,7 @@ read_arguments() {
       --help | -h) usage && exit 0 ;;
       --dry-run) dry_run=yes ;;
       --env-file | --profile | --reader)
-        [ $# -gt 1 ] || die $WRONG_SETTINGS "$1 wants a value; see --help"
+        [ $# -gt 1 ] || die $WRONG_SETTINGS "$1 needs a value; see --help"
         set_option "$1" "$2"
         shift
         ;;
@@ -70,7 +72,7 @@ read_arguments() {
 }
 
 set_option() { # option, value
-  case $2 in "" | -*) die $WRONG_SETTINGS "$1 wants a value; see --help" ;; esac
+  case $2 in "" | -*) die $WRONG_SETTINGS "$1 needs a value; see --help" ;; esac
   case $1 in
     --env-file) env_file=$2 ;;
     --profile) profile=$2 ;;
@@ -79,37 +81,43 @@ set_option() { # option, value
 }
 
 set_scope() {
-  [ -z "$scope" ] || die $WRONG_SETTINGS "two scopes are given, $scope and $1; run once for each"
+  [ -z "$scope" ] || die $WRONG_SETTINGS "two scopes are given, $scope and $1; run the script once for each"
   case $1 in
-    "" | *[!A-Za-z0-9_.@-]*) die $WRONG_SETTINGS "a scope's name is letters, digits and _ . @ -, unlike '$1'" ;;
+    "" | *[!A-Za-z0-9_.@-]*) die $WRONG_SETTINGS "the scope's name '$1' may have only letters, digits and _ . @ -" ;;
   esac
-  [ ${#1} -le 128 ] || die $WRONG_SETTINGS "a scope's name has at most 128 characters"
+  [ ${#1} -le 128 ] || die $WRONG_SETTINGS "the scope's name is too long; it may have 128 characters"
   scope=$1
 }
 
 # --- the env file, read as python-dotenv 1.2 does without interpolation -------------------------------------------
-# `rest` is what is not read yet; each take_… cuts its piece off the front, and fails where the piece is not there.
+# `rest` is the unread text; each take_… removes one part from its front, or fails if the part is not there.
 
 read_env_file() {
   [ -f "$env_file" ] ||
-    die $WRONG_SETTINGS "$env_file is not there; cp .env.sample .env and fill it in, or name another with --env-file"
-  [ -r "$env_file" ] || die $WRONG_SETTINGS "$env_file may not be read by you; chmod u+r it"
-  is_text || die $WRONG_SETTINGS "$env_file is not UTF-8 text; save it as UTF-8"
-  text=$(cat <"$env_file" && printf x) # the x keeps the line feeds at the end
-  text=${text%x}
-  text=${text#"$BOM"}
+    die $WRONG_SETTINGS \
+      "$env_file does not exist; cp .env.sample .env and fill it in, or name another file with --env-file"
+  [ -r "$env_file" ] || die $WRONG_SETTINGS "$env_file cannot be read; chmod u+r $env_file"
+  is_text ||
+    die $WRONG_SETTINGS "$env_file is not UTF-8 text; save it as UTF-8 (in Windows Notepad: Save as, Encoding UTF-8)"
+  text=$(cat <"$env_file" && printf x) # $(…) drops line feeds at the end; the x keeps them
+  text=$LF${text%x}
   text=${text//$CR$LF/$LF}
   text=${text//$CR/$LF}
+  # Windows editors put a byte order mark at the start of a file; files joined by `cat` have it at the start of a line.
+  while case $text in *"$LF$BOM"*) ;; *) false ;; esac do text=${text//$LF$BOM/$LF}; done
+  text=${text#"$LF"}
   rest=$text
   while skip_blank_lines && [ -n "$rest" ]; do
     take_line || drop_line
   done
 }
 
-is_text() { # a NUL would be lost in a shell variable, and what is not UTF-8 would come back as something else
+is_text() { # a shell variable drops a NUL, which UTF-16 has; bytes that are not UTF-8 would be changed
+  # shellcheck disable=SC2094  # the pipeline only reads
+  tr -d '\000' <"$env_file" | cmp -s - "$env_file" || return 1
   command -v iconv >/dev/null || return 0
-  # shellcheck disable=SC2094  # nothing writes
-  iconv -f UTF-8 -t UTF-8 <"$env_file" 2>/dev/null | tr -d '\000' | cmp -s - "$env_file"
+  # shellcheck disable=SC2094
+  iconv -f UTF-8 -t UTF-8 <"$env_file" 2>/dev/null | cmp -s - "$env_file"
 }
 
 skip_spaces() {
@@ -183,7 +191,7 @@ take_value() {
   esac
 }
 
-take_quoted() { # pattern of what ends a run of plain characters, the quote, what a backslash gives a meaning
+take_quoted() { # pattern that ends plain characters, the quote, the characters that a backslash escapes
   body=${rest:1}
   while :; do
     part=${body%%$1*}
@@ -202,7 +210,7 @@ take_quoted() { # pattern of what ends a run of plain characters, the quote, wha
   done
 }
 
-unescape() { # the characters that have a meaning after a backslash; others keep their backslash
+unescape() { # escaped characters change; any other character keeps its backslash
   case $1 in *"$char"*) ;; *) char="\\$char" && return 0 ;; esac
   case $char in
     a) char=$'\a' ;;
@@ -229,7 +237,7 @@ take_unquoted() {
   while ends_with_space; do value=${value:0:${#value}-width}; done
 }
 
-ends_with_space() { # and how many bytes it has
+ends_with_space() { # sets `width` to the bytes of that space
   case $value in
     *$SPACE_1) width=1 ;;
     *$SPACE_2) width=2 ;;
@@ -247,17 +255,17 @@ take_line_end() {
   case $rest in "" | "$LF"*) rest=${rest:1} ;; *) return 1 ;; esac
 }
 
-drop_line() { # what python-dotenv cannot read it leaves out with a warning; never show the line, it may be the password
+drop_line() { # python-dotenv also skips such a line with a warning; never print the line, it may be the password
   body=${text:0:${#text}-${#rest}}
   body=${body//[!$LF]/}
-  printf 'setup_secrets.sh: %s, line %d is not NAME=VALUE and is left out\n' "$env_file" $((${#body} + 1)) >&2
+  printf 'setup_secrets.sh: %s, line %d is not NAME=VALUE and is skipped\n' "$env_file" $((${#body} + 1)) >&2
   body=${rest%%"$LF"*}
   rest=${rest:${#body}}
 }
 
 env_uri="" env_host="" env_protocol="" env_username="" env_user="" env_password="" env_database=""
 
-remember() { # the last line of a name wins, be it empty
+remember() { # the last line of a name wins, even an empty one
   case $key in
     NEO4J_URI) env_uri=$value ;;
     NEO4J_HOST) env_host=$value ;;
@@ -293,7 +301,7 @@ find_values() {
   check_lengths
 }
 
-is_set() { # blank is unset, as the loader has it
+is_set() { # a blank value counts as unset, as in the loader
   local rest=$1
   skip_blank_lines
   [ -n "$rest" ]
@@ -304,10 +312,10 @@ die_missing() {
 }
 
 die_address() {
-  die $WRONG_SETTINGS "$1 in $env_file is no Neo4j address; one is like neo4j+s://HOST, without name and password"
+  die $WRONG_SETTINGS "$1 in $env_file is no Neo4j address; write it as neo4j+s://HOST, without user and password"
 }
 
-check_address() { # the name to complain about
+check_address() { # the name for the message
   case $protocol in neo4j | neo4j+s | neo4j+ssc | bolt | bolt+s | bolt+ssc) ;; *) die_address "$1" ;; esac
   case $host in "" | [:/?#]* | *://* | *@* | *[[:space:]]*) die_address "$1" ;; esac
 }
@@ -316,7 +324,7 @@ check_lengths() {
   for key in $KEYS; do
     value=${!key}
     [ ${#value} -le $LONGEST_VALUE ] ||
-      die $WRONG_SETTINGS "the $key in $env_file has more than $LONGEST_VALUE bytes, the most a secret may have"
+      die $WRONG_SETTINGS "the $key in $env_file has more than $LONGEST_VALUE bytes; a secret cannot be longer"
   done
 }
 
@@ -326,11 +334,11 @@ cli() {
   if [ -n "$profile" ]; then databricks "$@" --profile "$profile"; else databricks "$@"; fi
 }
 
-ask() { # runs a command that is told nothing secret; what it says is in `said`
+ask() { # runs a command without secrets; sets `said` to its output
   said=$(cli "$@" 2>&1 </dev/null)
 }
 
-reason() { # the CLI's own words, one line
+reason() { # the first line of the CLI's error message
   local line=${said#*Error: }
   line=${line%%"$LF"*}
   printf '%s' "${line:-no message}"
@@ -342,7 +350,7 @@ check_cli() {
   said=$(databricks --version 2>&1 </dev/null) || die $SERVICE_FAILED "databricks --version fails: $(reason)"
   local version='([0-9]+)\.([0-9]+)\.[0-9]+'
   [[ $said =~ $version ]] ||
-    die $SERVICE_FAILED "databricks --version names no version; install the Databricks CLI anew"
+    die $SERVICE_FAILED "databricks --version names no version; $INSTALL"
   if [ "${BASH_REMATCH[1]}" -eq 0 ] && [ "${BASH_REMATCH[2]}" -lt 200 ]; then
     die $SERVICE_FAILED "${BASH_REMATCH[0]} is the legacy Databricks CLI; pip uninstall databricks-cli and $INSTALL"
   fi
@@ -353,15 +361,22 @@ check_login() {
     die $SERVICE_FAILED "not logged in to Databricks; databricks auth login${profile:+ --profile $profile} ($(reason))"
 }
 
-lists() { # member, its value: does the listing in `said` have it? Scope names know no case.
+lists() { # member, value: whether the listing in `said` has it. Scope names ignore case.
   wanted=$(printf '"%s":"%s"' "$1" "$2" | tr '[:upper:]' '[:lower:]')
   flat=$(printf '%s' "$said" | tr -d '[:space:]' | tr '[:upper:]' '[:lower:]')
   case $flat in *"$wanted"*) return 0 ;; *) return 1 ;; esac
 }
 
-has_scope() {
-  ask secrets list-scopes -o json || die $SERVICE_FAILED "the secret scopes cannot be listed: $(reason)"
-  lists name "$scope"
+has_scope() { # sets `vault` to the name of the Azure Key Vault that holds the scope's secrets, if one does
+  ask secrets list-scopes -o json ||
+    die $SERVICE_FAILED "the secret scopes cannot be listed: $(reason); see databricks secrets list-scopes --debug"
+  lists name "$scope" || return 1
+  local before=${flat%%"$wanted"*} after=${flat#*"$wanted"}
+  flat=${before##*\},\{}$wanted${after%%\},\{*} # the members of this scope; a vault's are no list
+  case $flat in *'"backend_type":"azure_keyvault"'*) ;; *) return 0 ;; esac
+  vault=${flat#*'"dns_name":"'}
+  vault=${vault#https://}
+  vault=${vault%%[!a-z0-9-]*}
 }
 
 make_scope() {
@@ -369,18 +384,18 @@ make_scope() {
     echo "created scope $scope"
     return
   fi
-  # Somebody else may have made it since the listing; any other refusal is one.
+  # Somebody may have created it after the listing; any other error is a failure.
   case $said in
-    *"already exists"*) echo "scope $scope is there" ;;
-    *) die $SERVICE_FAILED "scope $scope cannot be created: $(reason)" ;;
+    *"already exists"*) echo "scope $scope exists" ;;
+    *) die $SERVICE_FAILED "scope $scope cannot be created: $(reason); name a scope that you may create or write" ;;
   esac
 }
 
-put_value() { # key; the value goes through a pipe from a builtin, so that no process list shows it
+put_value() { # key; printf is a builtin and writes into a pipe, so that no process list shows the value
   value=${!1}
   said=$(printf '%s' "$value" 2>/dev/null | cli secrets put-secret "$scope" "$1" 2>&1) && return 0
   case $said in *"$password"*) said="(its message repeats the password and is not shown)" ;; esac
-  die $SERVICE_FAILED "key $1 of scope $scope cannot be written: $(reason); run again, nothing is lost by that"
+  die $SERVICE_FAILED "key $1 of scope $scope cannot be written: $(reason); run again with WRITE on the scope"
 }
 
 check_keys() {
@@ -392,21 +407,34 @@ check_keys() {
 }
 
 grant() {
+  [ -z "$dry_run" ] || { echo "would grant READ on $scope to $reader" && return 0; }
   ask secrets put-acl "$scope" "$reader" READ ||
-    die $SERVICE_FAILED "READ on scope $scope cannot be granted to $reader: $(reason)"
+    die $SERVICE_FAILED "READ on scope $scope cannot be granted to $reader: $(reason); needs MANAGE"
   echo "granted READ on $scope to $reader"
+}
+
+refuse_vault() { # Databricks only reads such a scope; the loader accepts these names
+  [ -n "$vault" ] || return 0
+  [ -z "$reader" ] || grant
+  echo "scope $scope is the Azure Key Vault $vault. Write its secrets in Azure, each from a FILE that holds the value"
+  echo "alone, without a line feed at its end:"
+  for key in $KEYS; do
+    echo "  az keyvault secret set --vault-name $vault --name neo4j-$key --file FILE"
+  done
+  echo "Only if a service principal calls the endpoint: also databricks-client-id and databricks-client-secret."
+  die $WRONG_SETTINGS "Databricks cannot write scope $scope, and nothing was written; run the commands above"
 }
 
 # --- all of it ----------------------------------------------------------------------------------------------------
 
-say_what_would_be() {
-  if has_scope; then echo "scope $scope is there"; else echo "would create scope $scope"; fi
+print_plan() {
+  if has_scope; then refuse_vault && echo "scope $scope exists"; else echo "would create scope $scope"; fi
   echo "would write the keys $KEYS"
-  [ -z "$reader" ] || echo "would grant READ on $scope to $reader"
+  [ -z "$reader" ] || grant
 }
 
 write_all() {
-  if has_scope; then echo "scope $scope is there"; else make_scope; fi
+  if has_scope; then refuse_vault && echo "scope $scope exists"; else make_scope; fi
   for key in $KEYS; do put_value "$key"; done
   check_keys
   echo "wrote the keys $KEYS to $scope"
@@ -419,8 +447,8 @@ main() {
   find_values
   check_cli
   check_login
-  if [ -n "$dry_run" ]; then say_what_would_be; else write_all; fi
+  if [ -n "$dry_run" ]; then print_plan; else write_all; fi
 }
 
-# Sourced, it only defines: the tests hold the parser against python-dotenv.
+# If sourced, the script only defines functions: the tests compare its parser with python-dotenv.
 [ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"

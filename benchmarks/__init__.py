@@ -1,1 +1,1 @@
-"""What loading costs, measured side by side on one machine: only ratios inside one run count."""
+"""Measure what loading costs, side by side on one machine: only the ratios inside one run count."""

@@ -1,7 +1,8 @@
-"""What a micro-batch's look-up in a large embedding cache costs: `python -m benchmarks.cache --json`.
+"""Measure the look-up of a micro-batch in a large embedding cache: `python -m benchmarks.cache --json`.
 
-Five million texts of a model in parts of 50,000. A micro-batch of 20,000 distinct texts is looked up and its vectors
-read: texts that were embedded together (one part), and texts strewn over all parts, the worst that can be.
+The cache has five million texts of a model in parts of 50,000. The benchmark looks up a micro-batch of 20,000 distinct
+texts and reads their vectors: once with texts that were embedded together (one part), once with texts from all parts,
+which is the worst case.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import pyarrow as pa
 from pyspark.sql import functions as F  # noqa: N812
 
 from benchmarks.results import versions, write_result
-from delta_neo4j.cli import local_session
+from delta_neo4j.cli.session import local_session
 from delta_neo4j.embedding.cache import TABLE, EmbeddingCache, Vectors, new_part
 from delta_neo4j.embedding.compaction import PART_TEXTS
-from delta_neo4j.state import State
+from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ def _hash(number: Any) -> Any:
 
 
 def fill(spark: SparkSession, state: State, texts: int) -> None:
-    """Write the cache as flushes would, a commit a part."""
+    """Write the cache as flushes would, with one commit for each part."""
     for start in range(0, texts, PART_TEXTS):
         numbers = spark.range(start, min(start + PART_TEXTS, texts), numPartitions=2)
         rows = numbers.mapInArrow(_with_vectors, "id BIGINT, embedding BINARY")
@@ -54,7 +55,7 @@ def fill(spark: SparkSession, state: State, texts: int) -> None:
 
 
 def look_up(spark: SparkSession, cache: EmbeddingCache, wanted: DataFrame, path: str) -> dict[str, float]:
-    """Look texts up and read their vectors as a micro-batch does; give seconds, megabytes read and parts."""
+    """Look up texts and read their vectors as a micro-batch does; return seconds, megabytes read and parts."""
     read, began = _bytes_read(spark), time.monotonic()
     version = cache.version(spark)
     cache.look_up(wanted, WANTED, version).write.mode("overwrite").parquet(path)

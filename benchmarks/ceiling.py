@@ -1,14 +1,14 @@
-"""The ceiling: how fast the bare driver fills this Neo4j, without delta-neo4j.
+"""The ceiling: the rate at which the bare driver fills this Neo4j, without delta-neo4j.
 
-What a Neo4j engineer writes by hand, knowing all that is known: constraints and vector index ONLINE first;
-`UNWIND … MERGE … SET +=` through the Rust-packed driver, a few processes at once, the rows in a list that
-costs nothing to format; then the two relationships, each hub in one process only, so none waits for another.
+This is the script that an experienced Neo4j engineer writes by hand. It makes constraints and vector index ONLINE
+first. It sends `UNWIND … MERGE … SET +=` through the driver with Rust extensions, from a few processes at once, with
+the rows in a list that costs nothing to format. Then it writes the two relationships, each hub in only one process, so
+that no process waits for another.
 
-Its own clock starts with the rows in the memory of every process as Arrow, the connections open; making Python
-values of Arrow is counted, as every Python writer must. As a script (`python -m benchmarks.ceiling REMOVALS VECTORS`,
-with `text_nodes` after it for a node a text; the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is all in, from
-the start of Python to its end, with the vectors given. A ceiling has no checkpoint, no dead letters, no retries beyond
-the driver's, no sums and no versions.
+The ceiling's own clock starts when every process has its rows in memory as Arrow and an open connection; the conversion
+from Arrow to Python values counts, because every Python writer needs it. As a script (`python -m benchmarks.ceiling
+REMOVALS VECTORS [text_nodes]`; the graph in NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD) it is timed as a whole process,
+with given vectors. The ceiling has no checkpoint, no dead letters, no sums, no versions, and only the driver's retries.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ WRITE_REASONS = f"UNWIND $rows AS row MERGE (t:RemovalReason {{{TEXT}: row.text}
 
 @dataclass(frozen=True)
 class CeilingResult:
-    """One pass: seconds of wall clock for the nodes with their vectors and for both relationships."""
+    """The result of one pass: wall-clock seconds for the nodes with their vectors, and for both relationships."""
 
     rows: int
     node_seconds: float
@@ -89,7 +89,7 @@ class CeilingResult:
 
 @dataclass(frozen=True)
 class _Job:
-    """What one process is told: which share of the rows, and where they go."""
+    """The job of one process: its share of the rows, and the graph to write to."""
 
     target: Target
     removals: Path
@@ -206,7 +206,7 @@ class _Worker:
 
 
 def _serve(job: _Job, connection: Connection) -> None:
-    """Load the share, say how many rows it has, then write what is asked for until the parent hangs up."""
+    """Load the share, send its number of rows, then write each phase that the parent asks for until it closes."""
     target = job.target
     try:
         share = _Share(job)

@@ -26,18 +26,19 @@ from benchmarks.job import job_environment
 from benchmarks.results import versions, write_result
 from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
-from delta_neo4j.cli import local_session
-from delta_neo4j.embedding.rest import CONCURRENCY, TEXTS_PER_REQUEST
-from delta_neo4j.model.weights import minilm_folder, tokenizer
+from delta_neo4j.cli.session import local_session
+from delta_neo4j.embedding.minilm.weights import minilm_folder, tokenizer
+from delta_neo4j.embedding.rest.limits import RestLimits
 from dev.neo4j_install import full_version
 from dev.sample_data import write_sample
 
+LIMITS = RestLimits()
 ENCODE_TEXTS = 4_000  # about ten seconds of torch
 FLOP_A_TOKEN = 21.2e6  # six layers of 4·384² + 2·384·1536 multiplications and additions
 
 
 def encode_rate(texts: list[str]) -> float:
-    """Give texts a second of sentence-transformers as people use it: in this process, all cores, batches of 32."""
+    """Return the texts a second of sentence-transformers with its defaults: one process, all cores, batches of 32."""
     program = (
         "import json, sys, time\n"
         "from sentence_transformers import SentenceTransformer\n"
@@ -53,12 +54,12 @@ def encode_rate(texts: list[str]) -> float:
 
 
 def async_rate(url: str, texts: list[str]) -> float:
-    """Give texts a second of a bare asynchronous client with as many requests of the same size under way."""
+    """Return the texts a second of a bare asynchronous client with as many requests under way, of the same size."""
     ordered = sorted(texts, key=len)
-    requests = [ordered[at : at + TEXTS_PER_REQUEST] for at in range(0, len(ordered), TEXTS_PER_REQUEST)]
+    requests = [ordered[at : at + LIMITS.texts_per_request] for at in range(0, len(ordered), LIMITS.texts_per_request)]
 
     async def run() -> float:
-        gate = asyncio.Semaphore(CONCURRENCY)
+        gate = asyncio.Semaphore(LIMITS.concurrency)
         async with aiohttp.ClientSession() as session:
 
             async def ask(request: list[str]) -> int:
@@ -76,7 +77,7 @@ def async_rate(url: str, texts: list[str]) -> float:
 
 
 def matmul_limit(texts: list[str]) -> float:
-    """Give the texts a second that this machine's best float32 matrix product would allow."""
+    """Return the texts a second that this machine's best float32 matrix product would allow."""
     one = np.random.default_rng(0).standard_normal((2_048, 2_048), dtype=np.float32)
     best = 0.0
     for _ in range(5):
@@ -88,7 +89,7 @@ def matmul_limit(texts: list[str]) -> float:
 
 
 def run(command: str, target: Target, source: str, state: Path, *flags: str) -> dict[str, Any]:
-    """Run a command of the product to its end and give its JSON."""
+    """Run a command of the product to its end and return its JSON."""
     base = [sys.executable, "-m", "delta_neo4j", command, "--json", "--source", source, "--state", str(state)]
     ended = subprocess.run(
         [*base, *flags], capture_output=True, text=True, check=False, cwd=ROOT, env=job_environment(target)
@@ -100,7 +101,7 @@ def run(command: str, target: Target, source: str, state: Path, *flags: str) -> 
 
 
 def loaded(target: Target, source: str, state: Path, *flags: str) -> dict[str, float]:
-    """Load, and give rows, seconds from first batch to last commit, all seconds, and texts embedded."""
+    """Load, and return rows, seconds from first batch to last commit, all seconds, and embedded texts."""
     summary = run("load", target, source, state, *flags)
     seconds = summary["seconds"]
     return {
@@ -114,7 +115,7 @@ def loaded(target: Target, source: str, state: Path, *flags: str) -> dict[str, f
 
 
 def planned(target: Target, source: str, state: Path) -> dict[str, float]:
-    """Plan a load, then do it; give what the plan said against what happened (1 is right)."""
+    """Plan a load, then load; return the load's figures, the plan's, and forecast over actual time (1 is exact)."""
     plan = run("plan", target, source, state)
     load = loaded(target, source, state)
     foretold = 60 * (plan["minutes"][0] * plan["minutes"][1]) ** 0.5
@@ -160,7 +161,7 @@ def _overwrite(source: str) -> None:
 
 
 def figures(one: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Give the ratios of a round."""
+    """Return the ratios of a round."""
     rows = one["both"]["rows"]
     embed, write, both = one["embed"]["rate"], rows / one["write"]["seconds"], rows / one["both"]["seconds"]
     return {

@@ -1,7 +1,8 @@
-"""What refusals cost the REST embedder: `python -m benchmarks.embedding_faults --json`.
+"""Measure what refusals cost the REST embedder: `python -m benchmarks.embedding_faults --json`.
 
-The same texts go to a stand-in server that takes a fixed time a request, once without and once with one request in
-twenty refused (429) with `Retry-After`. The waits asked for are the server's will; what comes on top is the client's.
+The same texts go to a stand-in server that takes a fixed time for each request, once without refusals and once with one
+request in twenty refused (429 and `Retry-After`). The server asks for the waits; only the time beyond them is the
+client's.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ import click
 
 from benchmarks.results import Round, versions, write_result
 from delta_neo4j.embedding.base import Calls
-from delta_neo4j.embedding.rest import CONCURRENCY, TEXTS_PER_REQUEST, RestEmbedder
+from delta_neo4j.embedding.rest.embedder import RestEmbedder
+from delta_neo4j.embedding.rest.limits import RestLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LIMITS = RestLimits()
 _ROW = json.dumps([0.10000000149011612] * 384)
 
 
 def _serve(pipe: Any, service_seconds: float, every: int, retry_after: float) -> None:
-    """Serve in a process of its own, so that the client has its interpreter for itself; tell the port."""
+    """Serve in a process of its own, so that the client has its interpreter for itself; send the port."""
     arrived = iter(range(1, 1 << 62))
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,10 +74,10 @@ def _serving(*options: float) -> Iterator[str]:
 
 
 def _embed(requests: int, *options: float) -> dict[str, float]:
-    texts = [f"text {number}" for number in range(requests * TEXTS_PER_REQUEST)]
+    texts = [f"text {number}" for number in range(requests * LIMITS.texts_per_request)]
     with _serving(*options) as url:
         embedder, calls = RestEmbedder(url, "stand-in"), Calls()
-        list(embedder.embed_texts(texts[:TEXTS_PER_REQUEST], Calls()))
+        list(embedder.embed_texts(texts[: LIMITS.texts_per_request], Calls()))
         began = time.monotonic()
         answered = {answer.text for answer in embedder.embed_texts(texts, calls) if answer.fault is None}
         seconds = time.monotonic() - began
@@ -89,8 +92,8 @@ def _embed(requests: int, *options: float) -> dict[str, float]:
 
 
 def _beyond(one: Round, retry_after: float) -> float:
-    """Give the share of time beyond the waits: each holds one of the client's places, so they pass side by side."""
-    waits = one["refused"]["retries"] * retry_after / CONCURRENCY
+    """Return the share of time beyond the waits, which run in parallel: each holds one of the client's places."""
+    waits = one["refused"]["retries"] * retry_after / LIMITS.concurrency
     return (one["refused"]["seconds"] - waits) / one["plain"]["seconds"] - 1
 
 

@@ -1,4 +1,4 @@
-"""The product's job as a process, as a user starts it."""
+"""Run the product's job as a process, as a user starts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run_job(target: Target, source: str, state: str, *flags: str) -> dict[str, Any]:
-    """Run `removals_spark_loader.py` to its end and give its summary; raise RuntimeError when it failed."""
+    """Run `removals_spark_loader.py` to its end and return its summary; raise RuntimeError if it failed."""
     command = [sys.executable, str(ROOT / "removals_spark_loader.py"), "--json", "--source", source, "--state", state]
     ended = subprocess.run(
         [*command, *flags], capture_output=True, text=True, check=False, cwd=state, env=job_environment(target)
@@ -27,7 +27,7 @@ def run_job(target: Target, source: str, state: str, *flags: str) -> dict[str, A
 
 
 def job_environment(target: Target) -> dict[str, str]:
-    """Give the environment that points the job at the benchmark's servers."""
+    """Return the environment that points the job at the benchmark's servers."""
     return {
         **os.environ,
         "NEO4J_URI": target.uri,

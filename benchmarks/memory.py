@@ -1,7 +1,7 @@
-"""Peak memory of the job: `python -m benchmarks.memory --json`.
+"""Measure the peak memory of the job: `python -m benchmarks.memory --json`.
 
-100,000 rows, four times as many, and four times as many in one single file, at a fixed heap: the peaks of the
-driver (its JVM and its Python) and of the workers must not grow with the rows.
+The job loads 100,000 rows, 400,000 rows, and 400,000 rows in a single file, with a fixed heap. The peaks of the driver
+(its JVM and its Python) and of the workers must not grow with the rows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmarks.job import job_environment
 from benchmarks.results import versions, write_result
 from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
-from delta_neo4j import worker_daemon
-from delta_neo4j.cli import local_session
+from delta_neo4j.cli import worker_daemon
+from delta_neo4j.cli.session import local_session
 from dev.neo4j_install import full_version
 from dev.sample_data import write_sample
 
@@ -65,7 +65,7 @@ class _Peaks(threading.Thread):
 
 
 def peaks_of_job(target: Target, source: str, folder: Path) -> dict[str, Any]:
-    """Run the job over a table into an empty graph and give its peaks in MB, rows and seconds."""
+    """Run the job over a table into an empty graph; return its peaks in MB, its rows and its seconds."""
     with target.driver() as driver:
         clear_graph(driver)
     command = [sys.executable, str(ROOT / "removals_spark_loader.py"), "--json", "--source", source]

@@ -1,4 +1,4 @@
-"""The form every benchmark's figures take: one JSON object, in a file and on one line."""
+"""The form of every benchmark's figures: one JSON object, in a file and on one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Round = dict[str, dict[str, float]]
 
 
 def machine() -> dict[str, object]:
-    """Return what the figures depend on: cores, memory (GiB), system."""
+    """Return the machine on which the figures depend: cores, memory (GiB), system."""
     return {
         "cpus": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
@@ -40,9 +40,9 @@ def versions(**more: str) -> dict[str, str]:
 
 
 def warm_rates(rounds: list[Round]) -> dict[str, float]:
-    """Return each writer's median `rows_per_second`, the first round left out where there are more.
+    """Return each writer's median `rows_per_second`, without the first round if there are more.
 
-    In the first round the server still compiles its code: it is slower, and by how much says little.
+    In the first round the server still compiles its code and is slower.
     """
     warm = rounds[1:] or rounds
     return {name: round(statistics.median(one[name]["rows_per_second"] for one in warm), 1) for name in warm[0]}
@@ -56,7 +56,7 @@ def write_result(
     ratios: dict[str, float],
     versions: dict[str, str],
 ) -> dict[str, Any]:
-    """Write `benchmarks/results/<name>.json` and return what it holds."""
+    """Write `benchmarks/results/<name>.json` and return its content."""
     result = {
         "name": name,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""The rows every writer of a benchmark gets: one Parquet folder of removals, one Parquet file of vectors."""
+"""The rows for every writer of a benchmark: one Parquet folder of removals, one Parquet file of vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a benchmark runs against: a Neo4j and a served MiniLM of its own, on free ports, gone when it ends."""
+"""The services of a benchmark: a Neo4j and a served MiniLM of its own, on free ports, stopped at its end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.target import Target
-from delta_neo4j.model import registry
+from delta_neo4j.embedding.minilm import registry
+from dev.java import find_java
 from dev.local_model import ensure_registered, tracking_uri
 from dev.model_server import ModelServer
-from dev.neo4j_server import USER, Neo4jServer
+from dev.neo4j_server import USER, Neo4jServer, java_range
 from dev.processes import free_port
 from model_setup import MODEL_NAME
 
@@ -24,8 +25,9 @@ _PASSWORD = "only-for-this-run"  # noqa: S105 - a server of our own on the loopb
 
 @contextmanager
 def own_services(folder: Path, version: str) -> Iterator[Target]:
-    """Run a Neo4j of this version and the model's server below `folder`, which has neither yet."""
+    """Run a Neo4j of this version and the model's server below `folder`, which must not have them yet."""
     ensure_registered(ROOT)
+    java = find_java(*java_range(version), machine_only=True)  # its vector module, which the wheel's Java lacks
     server = Neo4jServer(
         home=folder / "neo4j",
         version=version,
@@ -34,6 +36,7 @@ def own_services(folder: Path, version: str) -> Iterator[Target]:
         lib_root=_JARS,
         heap="2g",
         pagecache="1g",
+        java_home=str(java.home),
     )
     name = f"models:/{MODEL_NAME}@{registry.ALIAS}"
     model = ModelServer(model=name, port=free_port(), home=folder / "model", tracking_uri=tracking_uri(ROOT))

@@ -1,4 +1,4 @@
-"""The Neo4j a benchmark writes to, and how it is emptied between two passes."""
+"""The Neo4j that a benchmark writes to, and a function that empties it between two passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Target:
-    """Where to write, as whom."""
+    """Address, database and user of the Neo4j to write to."""
 
     uri: str
     user: str
@@ -43,6 +43,6 @@ def clear_graph(driver: Driver, database: str = "neo4j") -> None:
         # The look-up indexes of labels and types are Neo4j's own.
         for name in session.run("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'").value("name"):
             session.run(f"DROP INDEX `{name}`").consume()
-        # Relationships on their own: one hub may hold more of them than a transaction has memory for.
+        # Delete relationships by themselves: one hub may have more of them than a transaction has memory for.
         session.run("MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS").consume()
         session.run("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()

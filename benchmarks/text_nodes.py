@@ -1,9 +1,9 @@
-"""A vector on each row's node against one on each distinct text's: `python -m benchmarks.text_nodes --json`.
+"""Compare a vector on each row's node with one on each distinct text's: `python -m benchmarks.text_nodes --json`.
 
-The same removals by the product's job with the mapping `removals` and with `removals_by_reason`, and both graphs by the
-bare driver (`benchmarks.ceiling`), which tells how much there is to save; each into an empty graph with its index
-online, one after the other in every round. The bare driver writes a vector a row twice: in the rows' own order, as a
-script finds them, and with the rows of one text one after the other, as the job sends them.
+The product's job loads the same removals with the mapping `removals` and with `removals_by_reason`. The bare driver
+(`benchmarks.ceiling`) writes both graphs too, which shows how much can be saved. In every round each writer fills an
+empty graph with its index online, one after the other. The bare driver writes the graph with a vector on each row in
+two orders: the rows' own order, as a script reads them, and the rows of one text one after the other, as the job does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.rows import BenchmarkRows, prepare_rows
 from benchmarks.services import own_services
 from benchmarks.target import Target, clear_graph
 from benchmarks.write import run_ceiling_process
-from delta_neo4j.cli import local_session
+from delta_neo4j.cli.session import local_session
 from dev.neo4j_install import full_version
 
 MAPPINGS = {"on_rows": "removals", "on_texts": "removals_by_reason"}
@@ -50,7 +50,7 @@ def _load(target: Target, mapping: str, source: str) -> dict[str, float]:
 
 
 def _round(target: Target, rows: BenchmarkRows, in_order: BenchmarkRows) -> Round:
-    """Let each writer fill an empty graph; raise RuntimeError if one leaves vectors or relationships out."""
+    """Fill an empty graph with each writer; raise RuntimeError if a writer leaves out vectors or relationships."""
     source = rows.tables.removals
     writers = {each: partial(_load, target, mapping, source) for each, mapping in MAPPINGS.items()}
     writers["bare_on_rows"] = partial(run_ceiling_process, target, rows)
@@ -70,7 +70,7 @@ def _round(target: Target, rows: BenchmarkRows, in_order: BenchmarkRows) -> Roun
 
 
 def _in_order_of_text(rows: BenchmarkRows, path: Path) -> BenchmarkRows:
-    """Give the rows of one text one after the other, as the job sends them: the index takes equal vectors faster so."""
+    """Return the rows ordered by text, as the job sends them: the index adds equal vectors faster in this order."""
     pq.write_table(pq.read_table(rows.removals).sort_by(TEXT), path)
     return replace(rows, removals=path)
 

@@ -1,12 +1,12 @@
-"""Writing removals with their vectors into Neo4j: `python -m benchmarks.write --rows 100000 --json`.
+"""Measure how fast removals with their vectors are written: `python -m benchmarks.write --rows 100000 --json`.
 
-The product's job and the ceiling are both timed all in, as processes from their start to their end: for the job that is
-Python and Spark starting, preflight, embedding, nodes, both relationships, ledger, summary; for the ceiling Python
-starting, the schema, reading the rows, and vectors that it is given. Each also says how long it took from the first row
-(the ceiling) or the stream's start (the job) to the last commit.
+The product's job and the ceiling are both timed as whole processes. The job's time includes the start of Python and
+Spark, preflight, embedding, nodes, both relationships, ledger and summary. The ceiling's time includes the start of
+Python, the schema and reading the rows; its vectors are given. Each also reports the time from the first row (the
+ceiling) or the start of the stream (the job) to the last commit.
 
-Every round gives each writer of WRITERS the same rows and an empty graph, one writer after the other, so
-that what disturbs the machine disturbs all.
+In every round each writer of WRITERS gets the same rows and an empty graph, one writer after the other, so that other
+programs on the machine disturb all writers alike.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.results import Round, versions, warm_rates, write_result
 from benchmarks.rows import BenchmarkRows, prepare_rows
 from benchmarks.services import ROOT, own_services
 from benchmarks.target import Target, clear_graph
-from delta_neo4j.cli import local_session
+from delta_neo4j.cli.session import local_session
 from dev.neo4j_install import full_version
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def run_ceiling_process(target: Target, rows: BenchmarkRows, *more: str) -> dict[str, float]:
-    """Run the ceiling as a script and give its figures; `more` are its further arguments."""
+    """Run the ceiling as a script and return its figures; `more`: its further arguments."""
     command = [sys.executable, "-m", "benchmarks.ceiling", str(rows.removals), str(rows.vectors), *more]
     began = time.monotonic()
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=job_environment(target))
@@ -67,7 +67,7 @@ WRITERS: Mapping[str, Callable[[Target, BenchmarkRows], dict[str, float]]] = {
 
 
 def run_round(target: Target, rows: BenchmarkRows) -> Round:
-    """Give every writer an empty graph once; raise RuntimeError if one leaves nodes out."""
+    """Run every writer once into an empty graph; raise RuntimeError if a writer leaves out nodes."""
     measured = {}
     for name, writer in WRITERS.items():
         with target.driver() as driver:
@@ -78,7 +78,7 @@ def run_round(target: Target, rows: BenchmarkRows) -> Round:
 
 
 def _check(name: str, target: Target, rows: BenchmarkRows) -> None:
-    """Raise RuntimeError unless the whole graph is there: a figure without it counts for nothing."""
+    """Raise RuntimeError if the graph is not complete: the figure would be worthless."""
     with target.driver() as driver:
         found = driver.execute_query(
             "MATCH (n:RemovalEvent) WHERE n.embedding IS NOT NULL "
@@ -101,7 +101,7 @@ def measure(folder: Path, version: str, *, rows: int, distinct_texts: int, round
 
 
 def _ratios(rounds: list[Round]) -> dict[str, float]:
-    """Pair each round's figures and give the median: what disturbs one round disturbs both of its writers."""
+    """Return the median of each round's ratios: other programs disturb both writers of a round alike."""
 
     def paired(figure: str) -> float:
         found = [each["ceiling"][figure] / each["job"][figure] for each in rounds]

@@ -1,8 +1,9 @@
 """
-Keeps a Neo4j graph, with a vector on what has text, equal to Delta tables.
+Loads Delta tables that only grow into a Neo4j graph, with vectors of their texts.
 
-The way of a row: `source` → `validation` → `embedding` → `writer` → `ledger`; the order of a micro-batch
-stands in `pipeline`. Import from the module that owns the name; `load`, `upsert` and `delete` are for notebooks.
+The way of a row: `source` reads, checks and ranks it, `embedding` embeds its text, `graph` writes it, `state` records
+it in the ledger; `pipeline` holds the order of these steps. Notebooks call `load`, `upsert`, `delete` and `search`;
+import everything else from the module that defines it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delta_neo4j.api import delete, load, upsert
+    from delta_neo4j.api import delete, load, search, upsert
 
 __version__ = "0.1.0"
-__all__ = ["delete", "load", "upsert"]
+__all__ = ["delete", "load", "search", "upsert"]
 
 
 def __getattr__(name: str) -> Any:
-    # What the calls stand on is heavy, and `--help` must not wait for it.
+    # `api` imports heavy libraries, and `--help` must not wait for them.
     if name in __all__:
         from delta_neo4j import api
 

@@ -1,5 +1,5 @@
-"""`python -m delta_neo4j`: the console command."""
+"""`python -m delta_neo4j` runs the console command."""
 
-from delta_neo4j.cli import main
+from delta_neo4j.cli.console import main
 
 main()

@@ -1,1 +1,1 @@
-"""Local stack for a person at work: servers, sample data, a Spark session."""
+"""The local stack for work on the project: servers, sample data, a Java for Spark."""

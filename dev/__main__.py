@@ -1,14 +1,15 @@
-"""`python -m dev up|down|status`: the local stack of the repository one stands in."""
+"""`python -m dev up|down|status|demo`: the local stack of the repository in the current folder."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
-from dev.java import spark_java_home
+from dev import java, wheel_java
 from dev.processes import StackError
 from dev.stack import Stack
 
@@ -17,26 +18,26 @@ from dev.stack import Stack
 def main() -> None:
     """Run Neo4j and the embedding model on this machine, for work on the project.
 
-    NEO4J_VERSION (5.26, 2026 or exact), NEO4J_BOLT_PORT, MODEL_PORT and NEO4J_JAVA_HOME choose; a service named by
-    NEO4J_URI, NEO4J_HOST or EMBEDDING_URL is used instead of one started here.
+    NEO4J_VERSION (5.26, 2026 or an exact version), NEO4J_BOLT_PORT, MODEL_PORT and NEO4J_JAVA_HOME set version, ports
+    and Java. If NEO4J_URI, NEO4J_HOST or EMBEDDING_URL names a service, that service is used and none is started.
     """
 
 
 @main.command()
 def up() -> None:
-    """Start what does not run yet and write .local/services.env."""
+    """Start the services that do not run yet, and write .local/services.env."""
     _stack().up(click.echo)
 
 
 @main.command()
 def down() -> None:
-    """Stop what `up` started and wait until it has ended."""
+    """Stop the services that `up` started, and wait until they have ended."""
     _stack().down(click.echo)
 
 
 @main.command()
 def status() -> None:
-    """Say what runs where; exit code 1 unless everything does."""
+    """Show each service, its state and address; exit code 1 if one is down."""
     services = _stack().status()
     for service in services:
         state = "up" if service.up else "down"
@@ -54,8 +55,29 @@ def demo() -> None:
 
 @main.command("spark-java")
 def spark_java() -> None:
-    """Print the home folder of the Java that Spark shall run on."""
-    click.echo(spark_java_home())
+    """Print the home folder of the machine's own Java for Spark."""
+    click.echo(java.spark_java(machine_only=True).home)
+
+
+@main.command("spark-environment")
+@click.option("--archive", is_flag=True, help="Make the archive of Spark's classes first, unless it is there.")
+def spark_environment(archive: bool) -> None:
+    """Print shell lines that set the variables of local Spark: the wheel's Java, the archive of its classes."""
+    from dev import spark_java
+
+    folder = _stack().root / ".local" / "java"
+    if archive:
+        spark_java.make_archive(folder)
+    for name, value in spark_java.spark_environment(folder).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@main.command("complete-java")
+def complete_java() -> None:
+    """Add to the wheel's Java the files that the wheel leaves out."""
+    home = wheel_java.wheel_home()
+    if home is not None:
+        wheel_java.complete(home)
 
 
 def _stack() -> Stack:

@@ -1,4 +1,4 @@
-"""The demo: sample tables, a load, its summary, and one search, with the services that `up` left running."""
+"""The demo: sample tables, a load, its summary, and one search, with the services that `up` started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from delta_neo4j.cli import local_session
+from delta_neo4j.cli.session import local_session
 from dev.processes import StackError
 from dev.sample_data import write_sample
 
@@ -55,7 +55,7 @@ def _make_tables(tables: Path, say: Callable[[str], None]) -> None:
 
 
 def _loader(arguments: list[str]) -> str:
-    """Run the console command as a user would and give its standard output; its progress goes to the terminal."""
+    """Run the console command as a user would, and return its standard output; its progress goes to the terminal."""
     ended = subprocess.run(
         [sys.executable, "-m", "delta_neo4j", *arguments], stdout=subprocess.PIPE, text=True, check=False
     )

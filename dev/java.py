@@ -1,4 +1,4 @@
-"""Which Java starts what: Neo4j and Spark want different ones, and a machine may have several."""
+"""Find a Java for Neo4j and one for Spark: they need different versions, and a machine may have several."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.processes import StackError
+from dev.wheel_java import wheel_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Java:
         return self.path.parent.parent
 
     def has_module(self, name: str) -> bool:
-        """Tell whether this runtime ships the module."""
+        """Return whether this Java has the module."""
         listed = subprocess.run([self.path, "--list-modules"], capture_output=True, text=True, check=False)
         return any(line.startswith(f"{name}@") or line == name for line in listed.stdout.splitlines())
 
@@ -50,11 +51,12 @@ def find_java(
     *,
     wanted_by: str = "this program",
     variable: str = "JAVA_HOME",
+    machine_only: bool = False,
 ) -> Java:
-    """Return the lowest Java in `minimum`..`maximum`; an override (a home folder) must be suitable itself.
+    """Return a Java in `minimum`..`maximum`; an override (a home folder) must be suitable itself.
 
-    Looks at JAVA_HOME, the `java` on the path and the usual folders, and asks each for its version.
-    Raises StackError that names `wanted_by` and the `variable` to set.
+    The first that suits: JAVA_HOME, the wheel's (unless `machine_only`), then the lowest of the `java` on the path
+    and the usual folders. Raises StackError that names `wanted_by` and the `variable` to set.
     """
     wanted = f"Java {_range(minimum, maximum)}"
     if override_env_value:
@@ -66,6 +68,13 @@ def find_java(
                 f"set {variable} to the home folder of such a Java, or unset it to have one looked for"
             )
         return chosen
+    preferred = [] if machine_only else [wheel_home()]
+    if os.environ.get("JAVA_HOME"):
+        preferred.insert(0, Path(os.environ["JAVA_HOME"]).expanduser())
+    for home in filter(None, preferred):
+        java = describe(home / "bin" / "java")
+        if java is not None and _suits(java, minimum, maximum):
+            return java
     found = list(_installed())
     suitable = [java for java in found if _suits(java, minimum, maximum)]
     if not suitable:
@@ -77,18 +86,13 @@ def find_java(
     return min(suitable, key=lambda java: java.major)
 
 
-def spark_java_home() -> Path:
-    """Return the home folder of the Java that Spark shall run on: JAVA_HOME where it suits, else another."""
-    configured = os.environ.get("JAVA_HOME")
-    if configured:
-        java = describe(Path(configured).expanduser() / "bin" / "java")
-        if java is not None and _suits(java, SPARK_MINIMUM, SPARK_MAXIMUM):
-            return java.home
-    return find_java(SPARK_MINIMUM, SPARK_MAXIMUM, wanted_by="Spark").home
+def spark_java(*, machine_only: bool = False) -> Java:
+    """Return the Java for Spark."""
+    return find_java(SPARK_MINIMUM, SPARK_MAXIMUM, wanted_by="Spark", machine_only=machine_only)
 
 
 def describe(program: Path) -> Java | None:
-    """Ask a `java` program for its home and major version; None when it does not start or says neither."""
+    """Run a `java` program and return its home and major version; None if it does not start or does not print them."""
     try:
         answer = subprocess.run(
             [program, "-XshowSettings:properties", "-version"],

@@ -1,4 +1,4 @@
-"""The model in this folder's own MLflow store: registered once for each state of its code and libraries."""
+"""The model in the MLflow store of this folder: registered once for each state of its code and libraries."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from delta_neo4j.embedding.minilm import engines, registry
 from delta_neo4j.errors import LoaderError
-from delta_neo4j.model import engines, registry
 from dev.processes import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Measured behind HTTP on two cores: 3.6 times the texts a second, half the memory, a third of the start.
+# Against torch, measured over HTTP on two cores: 3.6 times the texts a second, half the memory, a third of the start.
 _ENGINE = engines.OPENVINO
 
 
 def tracking_uri(root: Path) -> str:
-    """Return the address of the store that `python model_setup.py --local` fills when run in `root`."""
+    """Return the address of the MLflow store that `python model_setup.py --local` fills if it runs in `root`."""
     return f"sqlite:///{root / '.local' / 'mlflow' / 'mlflow.db'}"
 
 
 def ensure_registered(root: Path) -> bool:
-    """Log, validate and register the model unless the present one is; tell whether it was done now.
+    """Log, validate and register the model, unless the present one is registered; return whether that was done now.
 
     It runs in a process of its own, which leaves torch and MLflow behind when it ends.
     """
@@ -38,7 +38,7 @@ def ensure_registered(root: Path) -> bool:
         return False
     store.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    # The compiled libraries serve the server's start right after; without them both take twice as long.
+    # Keep the compiled Python files: the server starts right after and uses them; without them both take twice as long.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     log = store / "setup.log"
     with log.open("wb") as console:

@@ -1,4 +1,4 @@
-"""What the servers of the local stack have in common: a process, a wait until it answers, an end."""
+"""The base of the local stack's servers: start a process, wait until it answers, stop it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class LocalServer(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What messages call it, with its address."""
+        """The server's name in messages, with its address."""
 
     @abstractmethod
     def start(self) -> None:
-        """Start the server without waiting for it; does nothing when it runs already."""
+        """Start the server without waiting for it; do nothing if it runs already."""
 
     @abstractmethod
     def _answers(self) -> bool:
-        """Tell whether a real request is answered; a server that died is not looked for here."""
+        """Return whether the server answers a real request; do not check whether its process died."""
 
     @property
     def running(self) -> bool:
@@ -44,11 +44,11 @@ class LocalServer(ABC):
 
     @property
     def log(self) -> Path:
-        """What the server says on its console."""
+        """The file with the console output of the server."""
         return self._process.log
 
     def wait_ready(self, timeout: float = 180.0) -> None:
-        """Return once a real request is answered; raise StackError after `timeout` seconds or if the server died."""
+        """Wait until the server answers a real request; raise StackError after `timeout` seconds or if it died."""
         deadline = time.monotonic() + timeout
         while not self._answers():
             if not self.running:
@@ -60,7 +60,7 @@ class LocalServer(ABC):
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """Stop the server and wait until its processes have ended; does nothing when none runs."""
+        """Stop the server and wait until its processes have ended; do nothing if it does not run."""
         self._process.stop()
 
     def kill(self) -> None:

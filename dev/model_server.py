@@ -1,4 +1,4 @@
-"""The embedder behind HTTP on the loopback, served by MLflow as a Databricks endpoint serves it."""
+"""The embedding model over HTTP on the loopback, served by MLflow as a Databricks endpoint serves it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import requests
 from dev.local_server import LocalServer
 from dev.processes import StackError, port_taken
 
-# A request of a thousand long texts takes minutes on two cores; MLflow would give up after 60 s.
+# A request of a thousand long texts takes minutes on two cores; by default MLflow ends a request after 60 s.
 _REQUEST_SECONDS = 600
 # One worker uses all cores. With torch, on two cores that other programs used too, texts a second from 1, 2 and 4
 # clients (128 maintenance texts a request, medians of 7 interleaved rounds) were 156, 190, 190; of two workers with one
-# thread each 153, 159, 144. So nothing speaks for a second worker, which takes 1.2 GB more and twice the time to start.
-# An OpenVINO model shares the cores out to its requests by itself; the threads are torch's.
+# thread each 153, 159, 144. So a second worker is no faster, and it takes 1.2 GB more and twice the time to start.
+# An OpenVINO model divides the cores among its requests by itself; the number of threads is for torch only.
 _WORKERS = 1
 _THREADS = min(os.cpu_count() or 1, 4)
 
@@ -38,7 +38,7 @@ class ModelServer(LocalServer):
 
     @property
     def url(self) -> str:
-        """The address that takes texts, what EMBEDDING_URL names."""
+        """The address that takes texts, the value of EMBEDDING_URL."""
         return f"http://127.0.0.1:{self.port}/invocations"
 
     @property
@@ -47,7 +47,7 @@ class ModelServer(LocalServer):
         return f"the model server at {self.url}"
 
     def check(self) -> None:
-        """Raise StackError for what would stop a start: the port."""
+        """Raise StackError if another program uses the port."""
         if port_taken(self.port):
             raise StackError(
                 f"port {self.port}, which the model server shall listen on, is taken by another program: "
@@ -55,7 +55,7 @@ class ModelServer(LocalServer):
             )
 
     def start(self) -> None:
-        """Start the server without waiting for it; does nothing when it runs already."""
+        """Start the server without waiting for it; do nothing if it runs already."""
         if self.running:
             return
         self.check()
@@ -74,14 +74,14 @@ class ModelServer(LocalServer):
     def _environment(self) -> dict[str, str]:
         environment = {
             **os.environ,
-            # MLflow starts `uvicorn` by its name, which stands beside this Python.
+            # MLflow starts `uvicorn` by its name; the program is beside this Python.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "OMP_NUM_THREADS": str(self.threads),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        # Compiling its libraries anew takes longer than all the rest of a start.
+        # Keep the compiled Python files: compiling the libraries again takes longer than the rest of a start.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if self.tracking_uri is not None:
             environment["MLFLOW_TRACKING_URI"] = self.tracking_uri

@@ -1,7 +1,8 @@
-"""The Neo4j Community server's jars, fetched once by Maven into a folder a version."""
+"""The jars of the Neo4j Community server, downloaded once by Maven, a folder for each version."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,12 +10,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from dev.java import find_java
+from dev.maven import maven_command
 from dev.processes import StackError, one_at_a_time
 
 DEFAULT_VERSION = "5.26.31"
 CALENDAR_VERSION = "2026.09.0"
 
-# `org.neo4j:neo4j` alone is the whole runnable server; no tarball of it is in a registry.
+# The artifact `org.neo4j:neo4j` is the whole runnable server; no registry has the server's tarball.
 _POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>local</groupId><artifactId>neo4j-lib</artifactId><version>1</version><packaging>pom</packaging>
@@ -26,7 +29,7 @@ _POM = """<project>
 
 
 def full_version(asked: str | None) -> str:
-    """Return the exact version for what a person asks: none, a line (`5.26`, `2026`) or a version."""
+    """Return the exact version for NEO4J_VERSION: unset, a line (`5.26`, `2026`) or an exact version."""
     short = {None: DEFAULT_VERSION, "": DEFAULT_VERSION, "5.26": DEFAULT_VERSION, "2026": CALENDAR_VERSION}
     version = short.get(asked, asked)
     if version is None or not re.fullmatch(r"(5\.26|20\d\d\.\d\d)\.\d+", version):
@@ -37,20 +40,18 @@ def full_version(asked: str | None) -> str:
 
 
 def is_calendar(version: str) -> bool:
-    """Tell the calendar releases (2025.01 and later) from the 5.x line."""
+    """Return whether a version is a calendar release (2025.01 and later), not one of the 5.x line."""
     return version.startswith("20")
 
 
 def install(version: str, lib_root: Path) -> Path:
-    """Return the folder of the jars of `version` below `lib_root`, fetching them when they are not there.
+    """Return the folder of the jars of `version` below `lib_root`; download them if the folder does not exist.
 
-    The folder appears whole or not at all: a killed installation is started again by the next call.
+    The folder appears only when it is complete: after a killed installation the next call starts again.
     """
     jars = lib_root / version
     if jars.is_dir():
         return jars
-    if shutil.which("mvn") is None:
-        raise StackError("Maven (mvn) is not on the path, and Neo4j comes through it: install Maven and try again")
     with one_at_a_time(lib_root / ".installing"):
         if jars.is_dir():
             return jars
@@ -58,7 +59,7 @@ def install(version: str, lib_root: Path) -> Path:
             shutil.rmtree(left_over, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=lib_root))
         try:
-            _fetch(version, part)
+            _fetch(version, part, lib_root / ".maven")
             (part / "lib").rename(jars)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -66,22 +67,24 @@ def install(version: str, lib_root: Path) -> Path:
 
 
 def main_class(jars: Path, version: str) -> str:
-    """Return the class that starts the server; it was renamed in the calendar releases."""
+    """Return the class that starts the server; the calendar releases have another one than 5.x."""
     with zipfile.ZipFile(jars / f"neo4j-{version}.jar") as jar:
         renamed = "org/neo4j/server/Neo4jCommunity.class" in jar.namelist()
     return "org.neo4j.server.Neo4jCommunity" if renamed else "org.neo4j.server.CommunityEntryPoint"
 
 
-def _fetch(version: str, folder: Path) -> None:
+def _fetch(version: str, folder: Path, maven_folder: Path) -> None:
     (folder / "pom.xml").write_text(_POM.format(version=version))
+    java = find_java(17, wanted_by="Maven")
     fetched = subprocess.run(
         [
-            "mvn",
+            *maven_command(java, maven_folder),
             *("--batch-mode", "--quiet", "-Dmaven.artifact.threads=16", "-Dstyle.color=never"),
             "dependency:copy-dependencies",
             *("-DincludeScope=runtime", f"-DoutputDirectory={folder / 'lib'}"),
         ],
         cwd=folder,
+        env={**os.environ, "JAVA_HOME": str(java.home)},
         capture_output=True,
         text=True,
         check=False,

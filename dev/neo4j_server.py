@@ -13,6 +13,7 @@ from dev.java import Java, find_java
 from dev.local_server import LocalServer
 from dev.neo4j_install import install, is_calendar, main_class
 from dev.processes import StackError, port_taken
+from dev.wheel_java import VECTOR_MODULE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +45,18 @@ server.fleet_discovery.enabled=false
 _OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 
 
+def java_range(version: str) -> tuple[int, int | None]:
+    """Return the lowest and the highest Java that this version of Neo4j runs on."""
+    return (21, None) if is_calendar(version) else (17, 21)
+
+
 @dataclass(kw_only=True)
 class Neo4jServer(LocalServer):
-    """One server with its data in `home`.
+    """One Neo4j server with its data in `home`.
 
-    `heap` and `pagecache` are sizes as the JVM and Neo4j write them (`1g`, `512m`). `java_home` chooses the
-    Java (what NEO4J_JAVA_HOME says); without it a suitable one is looked for. The password of an existing
-    `home` is the one it was made with. `jvm` are further options of its Java, `settings` further lines of `neo4j.conf`.
+    `heap` and `pagecache`: sizes in the form of the JVM and Neo4j (`1g`, `512m`). `java_home`: home folder of the Java
+    (the value of NEO4J_JAVA_HOME); None looks for a suitable one. `password`: for an existing `home`, the password with
+    which it was made. `jvm`: further options of the Java. `settings`: further lines of `neo4j.conf`.
     """
 
     home: Path
@@ -65,7 +71,7 @@ class Neo4jServer(LocalServer):
     settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Make the folders absolute: the server runs in a folder of its own."""
+        """Make the folders absolute, because the server runs in a folder of its own."""
         super().__post_init__()
         self.lib_root = self.lib_root.absolute()
 
@@ -80,18 +86,17 @@ class Neo4jServer(LocalServer):
         return f"Neo4j {self.version} at {self.uri}"
 
     def java(self) -> Java:
-        """Return the Java for this version, or raise StackError: 5.26 wants 17 to 21, 2026 at least 21."""
-        minimum, maximum = (21, None) if is_calendar(self.version) else (17, 21)
+        """Return the Java for this version, or raise StackError."""
         return find_java(
-            minimum, maximum, self.java_home, wanted_by=f"Neo4j {self.version}", variable="NEO4J_JAVA_HOME"
+            *java_range(self.version), self.java_home, wanted_by=f"Neo4j {self.version}", variable="NEO4J_JAVA_HOME"
         )
 
     def install(self) -> None:
-        """Fetch the server's jars unless they are there; seconds to a minute the first time."""
+        """Download the server's jars if they are missing, which takes seconds to a minute."""
         install(self.version, self.lib_root)
 
     def check(self) -> Java:
-        """Return the Java to start with, or raise StackError for what would stop a start: Java, the port."""
+        """Return the Java for the server; raise StackError if none fits or another program uses the port."""
         if port_taken(self.bolt_port):
             raise StackError(
                 f"port {self.bolt_port}, which Neo4j shall listen on, is taken by another program: "
@@ -100,7 +105,7 @@ class Neo4jServer(LocalServer):
         return self.java()
 
     def start(self) -> None:
-        """Start the server without waiting for it; does nothing when it runs already."""
+        """Start the server without waiting for it; do nothing if it runs already."""
         if self.running:
             return
         java = self.check()
@@ -128,8 +133,8 @@ class Neo4jServer(LocalServer):
         if java.major >= _UNSAFE_MEMORY_WARNS_FROM:
             flags.append("--sun-misc-unsafe-memory-access=allow")
         # Vector indexes populate about twice as fast with it; on Java 17, where 5.26 runs, it brings nothing.
-        if is_calendar(self.version) and java.has_module("jdk.incubator.vector"):
-            flags.append("--add-modules=jdk.incubator.vector")
+        if is_calendar(self.version) and java.has_module(VECTOR_MODULE):
+            flags.append(f"--add-modules={VECTOR_MODULE}")
         return [
             str(java.path),
             *("-Xms256m", f"-Xmx{self.heap}", "-XX:+UseG1GC", "-XX:-OmitStackTraceInFastThrow"),
@@ -142,9 +147,9 @@ class Neo4jServer(LocalServer):
         ]
 
     def _answers(self) -> bool:
-        """Ask for one row.
+        """Return whether the server answers a query.
 
-        A new server gets its password here, over Bolt: on a command line everybody could read it.
+        This also sets the password of a new server, over Bolt: on a command line every user could read it.
         """
         try:
             self._query(self.password, "RETURN 1", database="neo4j")

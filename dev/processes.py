@@ -25,7 +25,7 @@ _KILL_SECONDS = 30.0
 
 
 class StackError(click.ClickException):
-    """A failure of the local stack: one line that says what happened, where, and what to do."""
+    """A failure of the local stack; its message is one line: what failed, where, and what to do."""
 
     exit_code = 2
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 def port_taken(port: int) -> bool:
-    """Tell whether another program listens on this loopback TCP port."""
+    """Return whether another program listens on this loopback TCP port."""
     with socket.socket() as probe:
         # As servers do: a port whose last connections are still closing is not taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,7 +52,7 @@ def port_taken(port: int) -> bool:
 
 @contextmanager
 def one_at_a_time(lock: Path) -> Iterator[None]:
-    """Let one process at a time pass; the others wait. The lock goes with the process that holds it."""
+    """Run the block in one process at a time; the others wait. If the process that holds the lock ends, it is free."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -60,7 +60,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Tell whether a process is over, its exit status fetched or not."""
+    """Return whether a process has ended, also if nobody has read its exit status."""
     try:
         if process.status() != psutil.STATUS_ZOMBIE:
             return not process.is_running()
@@ -72,7 +72,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 class ServerProcess:
-    """One server process with its children, found again through the record in its folder.
+    """One server process with its children; later commands find the process through the record in its folder.
 
     `folder` holds `process.json` (pid and what the caller wants to remember) and `console.log`. The process
     leads a session of its own: a Ctrl-C meant for the starter does not reach it, and one signal reaches
@@ -85,9 +85,9 @@ class ServerProcess:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, command: Sequence[str], *, marker: str, environment: Mapping[str, str], **details: object) -> None:
-        """Start `command`; `marker` is an argument of it that no other program would be given.
+        """Start `command`; `marker` is one of its arguments that no other program has.
 
-        `details` are kept in the record and come back from `details`. The log starts empty.
+        Writes `details` into the record; the property `details` returns them. The log starts empty.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as console:
@@ -107,7 +107,7 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process is alive and the one that was started here or by an earlier command."""
+        """Whether the process runs, and is the process that this or an earlier command started."""
         return self._process() is not None
 
     @property
@@ -118,7 +118,7 @@ class ServerProcess:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What the record holds (`pid`, `marker` and the starter's details); empty without a record."""
+        """The content of the record (`pid`, `marker` and the details of `start`); empty without a record."""
         try:
             kept: dict[str, Any] = json.loads(self.record.read_text())
         except (FileNotFoundError, ValueError):
@@ -126,7 +126,7 @@ class ServerProcess:
         return kept
 
     def stop(self, grace: float = 30.0) -> None:
-        """Ask the process and its children to end, wait until they did, insist after `grace` seconds."""
+        """Ask the process and its children to end and wait until they have ended; kill them after `grace` seconds."""
         self._end(signal.SIGTERM, grace)
 
     def kill(self) -> None:
@@ -134,7 +134,7 @@ class ServerProcess:
         self._end(signal.SIGKILL, _KILL_SECONDS)
 
     def last_words(self, lines: int = 3) -> str:
-        """Return the log's last lines that tell of a fault, else its last lines, as one line for a message."""
+        """Return the log's last lines with an error, else its last lines, joined to one line for a message."""
         written = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         said = [line.strip()[:300] for line in written if line.strip()]
         faults = [line for line in said if re.search(r"error|exception|caused by", line, re.IGNORECASE)]
@@ -142,12 +142,12 @@ class ServerProcess:
 
     def _process(self) -> psutil.Process | None:
         if self._child is not None:
-            # An own child needs no proof; just after its start the system shows no arguments of it yet.
+            # A child of this process needs no proof, and just after its start the system does not show its arguments.
             return psutil.Process(self._child.pid) if self._child.poll() is None else None
         kept = self.details
         try:
             process = psutil.Process(int(kept["pid"]))
-            # The pid may have been given to another program since: only the marker proves it ours.
+            # The system may have given the pid to another program: only the marker proves that it is this process.
             ours = kept["marker"] in process.cmdline() and not has_ended(process)
         except (KeyError, ValueError, psutil.Error):
             return None

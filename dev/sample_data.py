@@ -163,7 +163,7 @@ def _removals(spark: SparkSession, rows: int, distinct_texts: int, seed: int, fi
 
 
 def _text_index(rows: int, distinct_texts: int, seed: int) -> str:
-    """Return, as SQL, which text a row has. Every index occurs; low ones more often, as reasons do.
+    """Return, as SQL, the index of a row's text. Every index occurs; low indexes occur more often, as real reasons do.
 
     `place` shuffles the rows (a bijection of 0 .. rows-1): the rows at the first places take one text each,
     the others draw with density falling from the first text to the last. The draw has 32 bits, so the
@@ -232,7 +232,7 @@ def _removal_columns(seed: int) -> dict[str, str]:
 @click.option("--files", default=8, show_default=True, help="Files of the removals table.")
 def main(out_dir: Path, rows: int, distinct_texts: int, seed: int, files: int) -> None:
     """Write four sample Delta tables into OUT_DIR, which must be new or empty."""
-    from delta_neo4j.cli import local_session
+    from delta_neo4j.cli.session import local_session
 
     if out_dir.exists() and any(out_dir.iterdir()):
         raise click.ClickException(f"{out_dir} is not empty: name a new folder, or delete this one")

@@ -1,4 +1,4 @@
-"""The file that tells other programs where the services are, and the look at whether they are there."""
+"""Write the file with the addresses of the services, and check whether the services accept connections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_services(path: Path, values: Mapping[str, str]) -> None:
 
 
 def reachable(address: str) -> bool:
-    """Tell whether something accepts connections at a URL or Bolt address."""
+    """Return whether a program accepts connections at a URL or Bolt address."""
     parts = urlsplit(address)
     port = parts.port or _PORTS.get(parts.scheme, _BOLT_PORT)
     try:

@@ -1,4 +1,4 @@
-"""The local stack: a Neo4j and a served model below `.local/`, and the file that says where they are."""
+"""The local stack: a Neo4j and a served model below `.local/`, and the file with their addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from delta_neo4j.model import registry
+from delta_neo4j.embedding.minilm import registry
 from dev.local_model import ensure_registered, tracking_uri
 from dev.model_server import ModelServer
 from dev.neo4j_install import full_version, is_calendar
@@ -32,7 +32,7 @@ _CALLERS_NEO4J = (
 
 
 class ServiceStatus(NamedTuple):
-    """One service: its name and version, its address, whether it is up, and what else there is to say."""
+    """One service: its name and version, its address, whether it is up, and a note for people."""
 
     service: str
     address: str
@@ -42,21 +42,21 @@ class ServiceStatus(NamedTuple):
 
 @dataclass(frozen=True)
 class Stack:
-    """The stack of the repository in the absolute folder `root`, as the caller's `environment` wants it.
+    """The stack of the repository in the absolute folder `root`, configured by the caller's `environment`.
 
-    A service that the environment names (NEO4J_URI or NEO4J_HOST, EMBEDDING_URL) is used, but neither started
-    nor stopped.
+    If the environment names a service (NEO4J_URI or NEO4J_HOST, EMBEDDING_URL), the stack uses it and neither starts
+    nor stops it.
     """
 
     root: Path
     environment: Mapping[str, str]
 
     def up(self, say: Callable[[str], None]) -> None:
-        """Start what does not run, both services at once, and write `.local/services.env`."""
+        """Start the services that do not run, at the same time, and write `.local/services.env`."""
         with one_at_a_time(self._local / "stack.lock"):
             neo4j = None if self._has_own_neo4j else self._neo4j()
             model = None if self._has_own_model else self._model()
-            # What cannot work is said before minutes go into what can.
+            # Check both services first: if one cannot start, the error must not come minutes later.
             for server in (neo4j, model):
                 if server is not None and not server.running:
                     server.check()
@@ -71,7 +71,7 @@ class Stack:
             write_services(self._local / "services.env", services)
 
     def down(self, say: Callable[[str], None]) -> None:
-        """Stop what an `up` in this folder started, and wait until it has ended."""
+        """Stop the services that an `up` in this folder started, and wait until they have ended."""
         with one_at_a_time(self._local / "stack.lock"):
             for process in (*self._neo4j_processes(), self._model_process):
                 if process.running:
@@ -79,7 +79,7 @@ class Stack:
                 process.stop()
 
     def status(self) -> list[ServiceStatus]:
-        """Look at each service."""
+        """Return the state of each service."""
         neo4j, model = next(iter(self._neo4j_processes()), None), self._model_process
         return [
             _callers("Neo4j", self._callers_uri)
@@ -116,7 +116,7 @@ class Stack:
         return [process for process in map(ServerProcess, homes) if process.running]
 
     def _neo4j(self) -> Neo4jServer:
-        """Return the server that runs, or the one to start; asking for another one meanwhile is an error."""
+        """Return the server that runs, or the server to start; raise StackError if another version or port runs."""
         wanted = full_version(self.environment.get("NEO4J_VERSION")), self._port("NEO4J_BOLT_PORT", NEO4J_PORT)
         running = next(iter(self._neo4j_processes()), None)
         if running is None:
@@ -200,7 +200,7 @@ class Stack:
 def _refuse_another(
     what: str, asked: tuple[str | None, ...], wanted: tuple[object, ...], found: tuple[object, ...]
 ) -> None:
-    """Raise StackError when the caller asked on purpose for something else than what runs."""
+    """Raise StackError if the caller named another version or port than the one that runs."""
     if any(ask and want != have for ask, want, have in zip(asked, wanted, found, strict=True)):
         running, other = (" on port ".join(map(str, pair)) for pair in (found, wanted))
         raise StackError(f"{what} {running} is up, but {other} is asked for: run `python -m dev down` first")

@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 1. Does everything answer?
-# MAGIC Neo4j with the secret scope's connection, and the model by the way that a load takes. Nothing is written.
+# MAGIC Checks Neo4j, with the connection of the secret scope, and the model, with the calls of a load. Writes nothing.
 
 # COMMAND ----------
 
@@ -16,7 +16,7 @@ dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 # COMMAND ----------
 
 told = {"embedder": dbutils.widgets.get("embedder"), "endpoint": dbutils.widgets.get("endpoint")}
-found = config.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
+found = collect.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
 
 # COMMAND ----------
 
@@ -25,7 +25,7 @@ found = config.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope")
 
 # COMMAND ----------
 
-neo4j = config.neo4j_settings(found)
+neo4j = build.neo4j_settings(found)
 print(f"connected to Neo4j {server_version(neo4j.connection())} at {neo4j.uri}, database {neo4j.database}")
 counts = {"nodes": "MATCH (n) RETURN count(n) AS held", "relationships": "MATCH ()-->() RETURN count(*) AS held"}
 display(pd.DataFrame([{what: ask(neo4j, query)[0]["held"] for what, query in counts.items()}]))
@@ -34,7 +34,7 @@ display(pd.DataFrame([{what: ask(neo4j, query)[0]["held"] for what, query in cou
 
 # MAGIC %md
 # MAGIC ## The model
-# MAGIC Three sentences; the first two speak of faults, the third of a fox. A model of meaning puts the first two closer.
+# MAGIC Embeds three sentences: two about faults, one about a fox. The vectors of the two faults must be the nearest pair.
 
 # COMMAND ----------
 
@@ -42,7 +42,7 @@ from delta_neo4j.embedding.base import PROBES, probe
 
 dimension, vectors = text_dimension(read_mapping("removals")), []
 embedder, why = choose.first_usable(
-    config.embedding_settings(found), 1, spark, lambda candidate: vectors.append(probe(candidate, spark, dimension))
+    build.embedding_settings(found), 1, spark, lambda candidate: vectors.append(probe(candidate, spark, dimension))
 )
 print(f"{embedder.model_name} answers with {dimension} values: {why}")
 unit = vectors[-1] / (vectors[-1] ** 2).sum(axis=1, keepdims=True) ** 0.5

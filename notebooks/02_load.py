@@ -1,9 +1,10 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 2. Load
-# MAGIC What a load will take, the load with its progress, and its summary. Run again, it loads what is new.
+# MAGIC Shows a plan, the load with its progress, and its summary. Run the notebook again to load new rows.
 # MAGIC
-# MAGIC The job `delta-neo4j load` does the same on a schedule. Both may share state and checkpoint, not at the same time.
+# MAGIC The job `delta-neo4j load` does the same on a schedule. Job and notebook may use one state and checkpoint, but not at
+# MAGIC the same time.
 
 # COMMAND ----------
 
@@ -30,15 +31,15 @@ told = {
     "embedder": dbutils.widgets.get("embedder"),
     "endpoint": dbutils.widgets.get("endpoint"),
 }
-found = config.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
+found = collect.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
 fresh = dbutils.widgets.get("start_fresh") == "yes"
-settings = config.load_settings(found, reset_checkpoint=fresh)
+settings = build.load_settings(found, reset_checkpoint=fresh)
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## Plan
-# MAGIC Counted through a copy of the checkpoint, with one call of the model. Each figure says what it rests on.
+# MAGIC Counts the pending rows through a copy of the checkpoint and calls the model once. Each figure stands beside its basis.
 
 # COMMAND ----------
 
@@ -61,8 +62,8 @@ print(f"{summary['status']}: {summary['error'] or 'every row is accounted for'}"
 
 # MAGIC %md
 # MAGIC ## Summary
-# MAGIC Rows read = written + unchanged + superseded + deleted + dead-lettered. Dead letters are in the state's table
-# MAGIC `dead_letters`, whole, with the reason.
+# MAGIC Rows read = written + unchanged + superseded + deleted + dead-lettered + without end. The state's table `dead_letters` has the
+# MAGIC dead letters: whole rows, each with the reason why it could not be loaded.
 
 # COMMAND ----------
 
@@ -89,7 +90,7 @@ outcomes = pd.DataFrame(
 )
 if not outcomes.empty:
     outcomes.T.plot.barh(stacked=True, ax=rows, title="rows by outcome")
-# Embedding and writing go on inside the stream.
+# Embedding and writing are parts of the stream's seconds.
 pd.Series(summary["seconds"]).drop("total").plot.barh(ax=stages, title="seconds by stage")
 display(figure)
 plt.close(figure)

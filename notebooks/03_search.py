@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 3. Search
-# MAGIC The nodes nearest in meaning to a question, and what is known around the best one.
+# MAGIC Shows the rows nearest to a question in meaning, in words or in both, and the graph around the best answer.
 
 # COMMAND ----------
 
@@ -11,6 +11,8 @@
 
 dbutils.widgets.text("question", "hydraulic fluid is dripping from the pump", "Question")
 dbutils.widgets.text("limit", "10", "How many answers")
+dbutils.widgets.dropdown("mode", "vector", list(MODES), "Meaning, words or both")
+dbutils.widgets.text("where", "", "Condition, such as cost_estimate>1000")
 dbutils.widgets.text("mapping", "removals", "Mapping (shipped name or file)")
 dbutils.widgets.text("scope", DEFAULT_SCOPE, "Secret scope")
 dbutils.widgets.dropdown("embedder", "auto", ["auto", "ai_query", "rest", "in_process"], "Embedder")
@@ -19,25 +21,31 @@ dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 # COMMAND ----------
 
 told = {"embedder": dbutils.widgets.get("embedder"), "endpoint": dbutils.widgets.get("endpoint")}
-found = config.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
-neo4j = config.neo4j_settings(found)
-table, embedding = search.searchable(read_mapping(dbutils.widgets.get("mapping")))
+found = collect.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
+neo4j = build.neo4j_settings(found)
+condition = dbutils.widgets.get("where").strip()
+question = Question(
+    text=dbutils.widgets.get("question"),
+    mode=dbutils.widgets.get("mode"),
+    where=(condition,) if condition else (),
+    limit=int(dbutils.widgets.get("limit")),
+)
+mapping = dbutils.widgets.get("mapping")
+table = question.table_in(read_mapping(mapping))
 
 # COMMAND ----------
 
 # MAGIC %md
 # MAGIC ## Answers
-# MAGIC The question is embedded by the model that embedded the texts; the score is the cosine similarity, scaled to 0–1.
+# MAGIC The model that embedded the texts also embeds the question. The score is from 0 to 1: for `vector` the cosine
+# MAGIC similarity, for `text` the part of the best answer's score, for `hybrid` the fusion of both lists.
 
 # COMMAND ----------
 
-# One text needs no query of Spark: the same endpoint is asked over REST.
-embedder, why = choose.first_usable(config.embedding_settings(found), 1, None, lambda _: None)
-vector = search.embed_query(embedder, dbutils.widgets.get("question"), embedding.index.dimension)
-hits = search.nearest(neo4j.connection(), table, vector, int(dbutils.widgets.get("limit")))
-print(why)
+# One text needs no Spark query, so the notebook calls the endpoint over REST.
+hits = search(SearchSettings(mapping, neo4j, build.embedding_settings(found)), question)
 if not hits:
-    dbutils.notebook.exit("no answer: the graph holds no vector yet; run 02_load")
+    dbutils.notebook.exit(question.unanswered.replace("delta-neo4j load", "02_load"))
 answers = [
     {"score": f"{hit.score:.3f}", "key": ", ".join(map(str, hit.key))} | {p: str(v) for p, v in hit.properties.items()}
     for hit in hits
@@ -48,14 +56,14 @@ display(pd.DataFrame(answers).fillna(""))
 
 # MAGIC %md
 # MAGIC ## Around the best answer
-# MAGIC Its neighbours, and how many relationships each of them has.
+# MAGIC The nodes connected to the best answer, and how many relationships each of them has.
 
 # COMMAND ----------
 
 best = hits[0]
 labels = "".join(f":{quoted(label)}" for label in best.labels)
-key = ", ".join(f"{quoted(name)}: $key[{place}]" for place, name in enumerate(search.key_names(table)))
-# A neighbour is called by its key in the mapping; one that the mapping does not know, by nothing.
+key = ", ".join(f"{quoted(name)}: $key[{place}]" for place, name in enumerate(p.name for p in table.key))
+# A neighbour is shown by its key in the mapping; one that the mapping does not name has no text.
 names = {r.end_label: [part.name for part in r.end_key] for r in table.relationships}
 around = ask(
     neo4j,

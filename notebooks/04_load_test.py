@@ -1,10 +1,10 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 4. Load test
-# MAGIC How fast *your* Neo4j takes removals from *this* compute. N removals are made up, loaded in parallel under labels
-# MAGIC that nothing else has (`LoadTest_…`), and removed again, with their constraints, index, table and state.
+# MAGIC Measures how fast *this* compute writes removals into *your* Neo4j. The notebook generates N removals, loads them in
+# MAGIC parallel under labels of their own (`LoadTest_…`), and deletes them with their constraints, indexes, table and state.
 # MAGIC
-# MAGIC There are a dozen different reasons, so next to nothing is paid for embedding: this measures writing.
+# MAGIC The removals have only twelve different reasons to embed, so the test measures writing.
 
 # COMMAND ----------
 
@@ -23,7 +23,8 @@ dbutils.widgets.text("endpoint", "minilm-embedder", "Endpoint")
 
 # MAGIC %md
 # MAGIC ## A mapping of its own
-# MAGIC The shipped one with other labels and another index, hubs included, so that the test meets no node of yours.
+# MAGIC The default mapping with other labels (also of the end nodes) and other indexes, so that the test changes no node of
+# MAGIC yours.
 
 # COMMAND ----------
 
@@ -41,6 +42,7 @@ mapping = yaml.safe_load(text_of("removals")[0])
 made["source"] = f"{folder}/removals"
 made["labels"] = [f"{test}_{label}" for label in made["labels"]]
 made["embedding"]["index"]["name"] = test
+made["fulltext"]["index"] = f"{test}_texts"
 for relationship in made["relationships"]:
     relationship["end"]["label"] = f"{test}_{relationship['end']['label']}"
 labels = [*made["labels"], *(relationship["end"]["label"] for relationship in made["relationships"])]
@@ -54,7 +56,7 @@ print("\n".join(labels))
 
 told = {
     "mapping": file.name,
-    # Told, lest what the cluster's environment says of production be taken.
+    # Given here, so that the cluster's environment cannot name a production table or state.
     "source": made["source"],
     "state": f"{folder}/state",
     "checkpoint": f"{folder}/state/checkpoints",
@@ -62,8 +64,8 @@ told = {
     "embedder": dbutils.widgets.get("embedder"),
     "endpoint": dbutils.widgets.get("endpoint"),
 }
-found = config.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
-settings = config.load_settings(found)
+found = collect.collect(told, dbutils=dbutils, scope=dbutils.widgets.get("scope"))
+settings = build.load_settings(found)
 
 # COMMAND ----------
 
@@ -123,8 +125,8 @@ display(spark.read.format("delta").load(made["source"]).limit(5))
 
 # MAGIC %md
 # MAGIC ## The Cypher of the loader
-# MAGIC What the writers send, with about a thousand rows a transaction: nodes first, then a pass for each relationship,
-# MAGIC partitioned by its hub so that no two writers wait for the same lock.
+# MAGIC The writers send these statements, with about a thousand rows a transaction: nodes first, then one pass for each
+# MAGIC relationship type. Relationships are partitioned by end node, so that no two writers wait for one lock.
 
 # COMMAND ----------
 
@@ -162,7 +164,7 @@ display(pd.DataFrame([figures]))
 
 # MAGIC %md
 # MAGIC ## Clean up
-# MAGIC Exactly what was made: the nodes of these labels with their relationships, their constraints, the index, the folder.
+# MAGIC Deletes the nodes of these labels with their relationships, their constraints, the indexes and the folder.
 
 # COMMAND ----------
 
@@ -174,10 +176,11 @@ for label in labels:
         settings.neo4j, "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE $label IN labelsOrTypes", label=label
     ):
         ask(settings.neo4j, f"DROP CONSTRAINT {quoted(rule['name'])} IF EXISTS")
-ask(settings.neo4j, f"DROP INDEX {quoted(test)} IF EXISTS")
+for index in (test, f"{test}_texts"):
+    ask(settings.neo4j, f"DROP INDEX {quoted(index)} IF EXISTS")
 dbutils.fs.rm(folder, True)
 Path(file.name).unlink(missing_ok=True)
-print(f"removed {removed:,} nodes, their constraints and index, and {folder}")
+print(f"removed {removed:,} nodes, their constraints and indexes, and {folder}")
 
 # COMMAND ----------
 

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Setup
-# MAGIC The other notebooks begin with `%run ./_setup`. It installs what the runtime lacks (what is there stays), restarts
-# MAGIC Python, finds the package, and names what they use. Variables that were set before it are gone.
+# MAGIC The other notebooks begin with `%run ./_setup`. This notebook installs missing libraries, restarts Python, finds the
+# MAGIC package and imports the names that the other notebooks use. It deletes all variables that were set before it.
 
 # COMMAND ----------
 
@@ -10,7 +10,7 @@
 
 # COMMAND ----------
 
-# A process that had loaded an older version keeps it until it ends.
+# A process keeps the versions that it has loaded.
 dbutils.library.restartPython()
 
 # COMMAND ----------
@@ -20,15 +20,16 @@ from pathlib import Path
 
 
 def repository() -> Path | None:
-    """Give the nearest folder above this one that holds the package and the files beside it."""
+    """Return the nearest folder above this one that holds the package and the files beside it, or None."""
     here = Path.cwd()
-    on_path = [Path(entry).absolute() for entry in sys.path]  # with this folder, and the Git folder it lies in
+    on_path = [Path(entry).absolute() for entry in sys.path]  # has this folder too, and the Git folder that holds it
     folders = [here, *here.parents, *(folder for entry in on_path for folder in (entry, entry.parent))]
     return next((f for f in folders if (f / "delta_neo4j").is_dir() and (f / "load_utils.py").is_file()), None)
 
 
 if (above := repository()) and str(above) != sys.path[0]:
-    # First, so that the notebooks use the package they came with, and `model_setup` is the file and not a notebook.
+    # First on the path: the notebooks must use the package of this repository, and `model_setup` the file, not the
+    # notebook of that name.
     sys.path.insert(0, str(above))
 try:
     import delta_neo4j
@@ -47,25 +48,28 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-from delta_neo4j import config, forecast, search
-from delta_neo4j.cypher.edges import merge_relationships
-from delta_neo4j.cypher.nodes import upsert_nodes
+from delta_neo4j.settings import build, collect
+from delta_neo4j.runs.plan import forecast
+from delta_neo4j.graph.search.question import MODES, Question
+from delta_neo4j.graph.cypher.relationships import merge_relationships
+from delta_neo4j.graph.cypher.nodes import upsert_nodes
 from delta_neo4j.embedding import choose
-from delta_neo4j.identifiers import quoted
-from delta_neo4j.loader import load
-from delta_neo4j.mapping import read_mapping, text_of
-from delta_neo4j.preflight import text_dimension
-from delta_neo4j.progress import PlainLines
-from delta_neo4j.server import server_version
-from delta_neo4j.setting_names import DEFAULT_SCOPE
-from delta_neo4j.settings import Neo4jSettings
-from delta_neo4j.transactions import open_driver
+from delta_neo4j.mapping.identifiers import quoted
+from delta_neo4j.runs.load import load
+from delta_neo4j.runs.search import SearchSettings, search
+from delta_neo4j.mapping.file import read_mapping, text_of
+from delta_neo4j.runs.preflight import text_dimension
+from delta_neo4j.cli.progress import PlainLines
+from delta_neo4j.graph.bolt.server import server_version
+from delta_neo4j.settings.names import DEFAULT_SCOPE
+from delta_neo4j.settings.values import Neo4jSettings
+from delta_neo4j.graph.bolt.transactions import open_driver
 
 # COMMAND ----------
 
 
 def ask(neo4j: Neo4jSettings, query: str, **parameters: object) -> list[dict]:
-    """Run one query in a transaction of its own and give its records."""
+    """Run one query in its own transaction and return its records."""
     connection = neo4j.connection()
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         return session.run(query, parameters).data()
@@ -73,7 +77,7 @@ def ask(neo4j: Neo4jSettings, query: str, **parameters: object) -> list[dict]:
 
 @contextmanager
 def progress() -> Iterator[None]:
-    """Print the package's events, a line each, while the block runs."""
+    """Print each log event of the package as a line while the block runs."""
     logger, lines = logging.getLogger("delta_neo4j"), logging.StreamHandler(sys.stdout)
     lines.setFormatter(PlainLines())
     logger.setLevel(logging.INFO)

@@ -1,14 +1,15 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # The model
-# MAGIC `%run ./model_setup` in a notebook of this folder installs what the model needs and imports `main` from the file
-# MAGIC `model_setup.py` of the folder above; `from model_setup import main` then gives the same function. Nothing runs yet:
+# MAGIC In a notebook of this folder, `%run ./model_setup` installs the libraries of the model and imports `main` from the
+# MAGIC file `model_setup.py` of the folder above; `from model_setup import main` then imports the same function. Both only
+# MAGIC import it. Then call it:
 # MAGIC
 # MAGIC ```python
-# MAGIC main()                                            # log, validate, register, look at the endpoint
-# MAGIC main(test_endpoint=False)                         # endpoint not there yet
+# MAGIC main()                                            # log, validate, register, probe the endpoint
+# MAGIC main(test_endpoint=False)                         # no endpoint yet
 # MAGIC main(register_model=False, test_endpoint=False)   # log and validate only
-# MAGIC main(create_endpoint=True)                        # make the endpoint too: it costs money
+# MAGIC main(create_endpoint=True)                        # create the endpoint too: costs money
 # MAGIC ```
 
 # COMMAND ----------

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import lanes
+from tests.support.places import TEST_DATA
 
-ROOT = Path(__file__).parent.parent
-LOCAL = ROOT / ".local"
-TEST_DATA = Path(os.environ.get("TEST_DATA", ROOT / ".." / "shared" / "data")).resolve()
-
+# No test asserts a time: a machine may be busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # Workers and subprocesses must use this environment, whatever `python3` comes first.
 os.environ["PYSPARK_PYTHON"] = sys.executable
 # Tests start their own servers: whatever the caller has configured is not for them to write to.
@@ -23,6 +23,8 @@ for _name in list(os.environ):
 
 # Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).
 QUICK = {
+    # The session lives for hundreds of loads, so Java's second compiler pays off (a load: 7.5 s -> 5 s).
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xmn600m",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
@@ -47,8 +49,8 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def spark(request, tmp_path_factory):
     """One local session with Delta for the whole run; starting one costs ten seconds."""
-    from delta_neo4j.cli import local_session
-    from delta_neo4j.local_spark import LOCAL_SPARK
+    from delta_neo4j.cli.local_spark import LOCAL_SPARK
+    from delta_neo4j.cli.session import local_session
 
     options = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")), **QUICK}
     if request.config.getoption("--lane") == "connect":
@@ -56,7 +58,19 @@ def spark(request, tmp_path_factory):
     else:
         session = local_session(**options)
     yield session
+    ended = _ended_by_itself()
+    assert ended is None, (
+        f"Spark's JVM ended while the tests ran, exit code {ended}: -9 no memory, 52 no heap, 134 crash"
+    )
     session.stop()
+
+
+def _ended_by_itself():
+    """Give the exit code of the session's JVM, None if it runs, or if Spark Connect has started it."""
+    from pyspark import SparkContext
+
+    jvm = getattr(SparkContext._gateway, "proc", None)  # pyspark shows it nowhere else
+    return jvm.poll() if jvm else None
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""Texts to vectors: one seam (`base`), a strategy a file, and the cache that pays for each text once."""
+"""The embedding of distinct texts, each once per model; one file or folder per strategy."""

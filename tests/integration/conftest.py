@@ -7,84 +7,36 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
-from neo4j import GraphDatabase
 
-from delta_neo4j.loader import load
-from delta_neo4j.model import registry
-from delta_neo4j.model.weights import minilm_folder
-from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+from delta_neo4j.embedding.minilm import registry
+from delta_neo4j.embedding.minilm.weights import minilm_folder
+from delta_neo4j.pipeline.step import no_hook
+from delta_neo4j.runs.load import load
+from delta_neo4j.settings.limits import LIMITS
+from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
 from dev.java import find_java
 from dev.local_model import ensure_registered, tracking_uri
 from dev.model_server import ModelServer
-from dev.neo4j_install import CALENDAR_VERSION, DEFAULT_VERSION
-from dev.neo4j_server import Neo4jServer
 from dev.processes import StackError, free_port
 from model_setup import MODEL_NAME
-from tests.conftest import LOCAL, ROOT
 from tests.support.endpoint import serving
-
-LINES = {"5.26": DEFAULT_VERSION, "2026": CALENDAR_VERSION}
-PASSWORD = "a-password-for-tests"
-
-
-class Graph:
-    """A running server and a driver to look at it."""
-
-    def __init__(self, server):
-        self.server = server
-        self.uri = server.uri
-        self.driver = GraphDatabase.driver(server.uri, auth=("neo4j", PASSWORD), notifications_min_severity="OFF")
-
-    def query(self, statement, **parameters):
-        """Run a statement and give its records as dictionaries."""
-        with self.driver.session(database="neo4j") as session:
-            return session.run(statement, parameters).data()
-
-    def value(self, statement, **parameters):
-        """Give the only value of the only record."""
-        (record,) = self.query(statement, **parameters)
-        (value,) = record.values()
-        return value
-
-    def empty(self):
-        """Remove nodes, relationships, constraints and indexes."""
-        self.query("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS")
-        for record in self.query("SHOW CONSTRAINTS YIELD name"):
-            self.query(f"DROP CONSTRAINT `{record['name']}`")
-        for record in self.query("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name"):
-            self.query(f"DROP INDEX `{record['name']}`")
-
-
-def start_server(line, home, lib_root):
-    """Start a server of a line on a free port; the caller stops it."""
-    server = Neo4jServer(
-        home=home,
-        version=LINES[line],
-        password=PASSWORD,
-        bolt_port=free_port(),
-        lib_root=lib_root,
-        heap="1g",
-        pagecache="256m",
-        java_home=os.environ.get("NEO4J_JAVA_HOME") if line == "2026" else None,
-        settings=("db.temporal.timezone=America/New_York",),  # no moment may depend on where the server stands
-        jvm=("-XX:TieredStopAtLevel=1",),  # statements run a few times each: compiling them well does not pay off
-    )
-    server.install()
-    server.start()
-    server.wait_ready(120)
-    return server
+from tests.support.neo4j_servers import PASSWORD, Graph, start_server
+from tests.support.ownership import THEIRS
+from tests.support.places import LOCAL, ROOT
+from tests.support.tables import removal, write
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory):
-    """Start servers when they are first asked for, by line; all stop at the end."""
+    """Start servers when they are first asked for, by line and further settings; all stop at the end."""
     started = {}
 
-    def of(line):
-        if line not in started:
-            server = start_server(line, tmp_path_factory.mktemp(f"neo4j-{line}"), LOCAL / "neo4j" / "lib")
-            started[line] = Graph(server)
-        return started[line]
+    def of(*kind):
+        if kind not in started:
+            line, *settings = kind
+            server = start_server(line, tmp_path_factory.mktemp(f"neo4j-{line}"), LOCAL / "neo4j" / "lib", *settings)
+            started[kind] = Graph(server)
+        return started[kind]
 
     yield of
     for graph in started.values():
@@ -175,9 +127,9 @@ class Loads:
         before, self.state = self.state, f"{self.state}-anew"
         shutil.copytree(f"{before}/models", f"{self.state}/models")
 
-    def run(self, hook=None, **changes):
+    def run(self, hook=no_hook, limits=LIMITS, **changes):
         """Run to the end and give the report, failed or not."""
-        return load(self.spark, self.settings(**changes), *([hook] if hook else []))
+        return load(self.spark, self.settings(**changes), hook, limits=limits)
 
     def succeed(self, **changes):
         """Run, insist that it succeeded and balanced, and give the summary."""
@@ -209,3 +161,24 @@ def tables(spark, newest_graph, loads, tmp_path):
         return loads(newest_graph, mapping=str(file), sources={name: str(tmp_path / name) for name in rows})
 
     return of
+
+
+@pytest.fixture
+def loaded(spark, lts_graph, loads):
+    """Thirty removals in the graph, and what others added to them."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(30)])
+    runs.succeed()
+    lts_graph.query(THEIRS)
+    return runs
+
+
+@pytest.fixture
+def env_file(tmp_path, lts_graph, endpoint):
+    """An env file as `make up` writes it."""
+    file = tmp_path / "services.env"
+    file.write_text(
+        f"NEO4J_URI={lts_graph.uri}\nNEO4J_USERNAME=neo4j\nNEO4J_PASSWORD={PASSWORD}\nEMBEDDER=rest\n"
+        f"EMBEDDING_URL={endpoint.url}\n"
+    )
+    return file

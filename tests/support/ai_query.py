@@ -55,7 +55,7 @@ def forget(spark):
 
 
 def asked(log):
-    """Give every text that was asked for, in order."""
+    """Return every text of every call, in order."""
     return [json.loads(line) for line in Path(log).read_text().splitlines()]
 
 

@@ -8,9 +8,9 @@ import sys
 
 def main(settings_json):
     """Start a Connect server in an empty folder, load through it, print the summary."""
-    from delta_neo4j.loader import load
-    from delta_neo4j.local_spark import LOCAL_SPARK
-    from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+    from delta_neo4j.cli.local_spark import LOCAL_SPARK
+    from delta_neo4j.runs.load import load
+    from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
     from tests.support.lanes import connect_session
 
     values = json.loads(settings_json)

@@ -52,8 +52,15 @@ def _answer(state, words, options, given):
 
 def _list_scopes(state, _options, _given):
     hidden = state.get("made_meanwhile")
-    found = [{"backend_type": "DATABRICKS", "name": name} for name in state["scopes"] if name != hidden]
+    found = [_described(state, name) for name in state["scopes"] if name != hidden]
     return json.dumps({"scopes": found} if state.get("wrapped") else found, indent=2)
+
+
+def _described(state, name):
+    if name not in state.get("vaults", {}):
+        return {"backend_type": "DATABRICKS", "name": name}
+    of_vault = {"dns_name": state["vaults"][name], "resource_id": "/subscriptions/1/resourceGroups/g"}
+    return {"backend_type": "AZURE_KEYVAULT", "keyvault_metadata": of_vault, "name": name}
 
 
 def _create_scope(state, _options, _given, scope):
@@ -69,6 +76,8 @@ def _put_secret(state, options, given, scope, key):
         _refuse("a value in argv shows in every process list: the stand-in wants standard input")
     if not given:
         _refuse("no value on standard input")
+    if scope in state.get("vaults", {}):
+        _refuse(f"Cannot write secrets to Azure KeyVault-backed scope {scope}")
     if len(given.encode()) > state.get("longest", LONGEST):
         _refuse(f"The maximum allowed secret value size is 128 KB{state.get('echo', '') and ': ' + given}")
     if key not in state.get("lost", ()):

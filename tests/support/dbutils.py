@@ -107,9 +107,9 @@ def _restart():
 class Dbutils:
     """What a notebook gets: `secrets`, `widgets`, `notebook`, `library`, `fs`."""
 
-    def __init__(self, scopes, given):
+    def __init__(self, scopes, given=None):
         self.secrets = Secrets(scopes)
-        self.widgets = Widgets(given)
+        self.widgets = Widgets(given or {})
         self.fs = Files()
         self.notebook = SimpleNamespace(exit=_exit)
         self.library = SimpleNamespace(restartPython=_restart)

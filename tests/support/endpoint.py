@@ -32,7 +32,7 @@ PRINCIPAL = ("a-client", "a-client-secret")
 
 @functools.cache
 def vector_of(text):
-    """Give the vector that the server answers for a text: unit length, 384 float32."""
+    """Return the server's vector of a text: unit length, 384 float32."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
     vector = np.random.default_rng(seed).standard_normal(DIMENSION).astype(np.float32)
     return vector / np.linalg.norm(vector)
@@ -53,7 +53,7 @@ class Fault:
 
 
 class Endpoint:
-    """What a running server was asked, and how it is to misbehave."""
+    """The requests that a running server received, and the faults that it shall show."""
 
     def __init__(self, url):
         self.url = url
@@ -73,7 +73,7 @@ class Endpoint:
         self.token_life = 3600
 
     def true_rows(self, texts):
-        """Give the vectors as they are sent."""
+        """Return the vectors as they are sent."""
         return [vector_of(text)[: self.dimension].tolist() for text in texts]
 
 

@@ -15,9 +15,14 @@ LEFT_OUT = {
     "main": {},
     "lts": {
         "needs_model": "the lane has neither torch nor MLflow",
+        "class_archive": "the lane starts Spark without an archive",
+        "newest_spark": "Spark 3.5 has not all of the names that the newest Spark has",
         "named_arguments": "Spark 3.5 calls no Python function with named arguments",
     },
-    "connect": {"classic": "a Connect session does not show Spark's own JVM"},
+    "connect": {
+        "classic": "a Connect session does not show Spark's own JVM",
+        "class_archive": "the main lane shows it",
+    },
 }
 
 
@@ -52,17 +57,17 @@ def connect_session(folder, options):
     Its Python workers start in that folder too, where nothing of the project is.
     """
     import pyspark.cloudpickle
-    from delta import configure_spark_with_delta_pip
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.core import DefaultChannelBuilder
+
+    from delta_neo4j.cli.local_spark import delta_jars
 
     pyspark.cloudpickle.register_pickle_by_value(tests)  # stand-ins that are SQL functions
     port = free_port()
     # A client that starts its own server looks for it at the usual port, wherever it was told to listen.
     DefaultChannelBuilder.default_port = staticmethod(lambda: port)
-    jars = configure_spark_with_delta_pip(SparkSession.builder)._options["spark.jars.packages"]
-    builder = SparkSession.builder.remote("local[2]").config("spark.jars.packages", jars)
-    for name, value in {**options, "spark.connect.grpc.binding.port": str(port)}.items():
+    builder = SparkSession.builder.remote("local[2]")
+    for name, value in {**delta_jars(), **options, "spark.connect.grpc.binding.port": str(port)}.items():
         builder = builder.config(name, value)
     with _standing_in(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the client sets again what only a server that starts can be told

@@ -7,6 +7,7 @@ flushes are small, so that a micro-batch has several of each.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -17,16 +18,18 @@ REQUEST_TEXTS, FLUSH_TEXTS = 10, 20
 
 def main(settings_json, step=None, time_of_step="1"):
     """Load; die where told."""
-    from delta_neo4j.cli import local_session
-    from delta_neo4j.embedding import rest
-    from delta_neo4j.loader import load
-    from delta_neo4j.settings import EmbeddingSettings, LoadSettings, Neo4jSettings
+    from delta_neo4j.cli.session import local_session
+    from delta_neo4j.embedding.rest import address
+    from delta_neo4j.embedding.rest.limits import RestLimits
+    from delta_neo4j.runs.load import load
+    from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
 
     values = json.loads(settings_json)
     settings = LoadSettings(
         neo4j=Neo4jSettings(**values.pop("neo4j")), embedding=EmbeddingSettings(**values.pop("embedding")), **values
     )
-    rest.TEXTS_PER_REQUEST, rest.RestEmbedder.flush_texts = REQUEST_TEXTS, FLUSH_TEXTS
+    limits = RestLimits(texts_per_request=REQUEST_TEXTS, flush_texts=FLUSH_TEXTS)
+    address.RestEmbedder = functools.partial(address.RestEmbedder, limits=limits)
     seen = 0
 
     def die(name, value):

@@ -9,8 +9,12 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def listening(answer):
-    """Listen on a free port of the loopback; `answer` gets each connection. Gives the port."""
+def listening(answer, *, at_once=False):
+    """
+    Listen on a free port of the loopback; `answer` gets each connection, or several `at_once`.
+
+    Gives the port.
+    """
     server = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()
 
@@ -20,8 +24,14 @@ def listening(answer):
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection, suppress(OSError):
-                answer(connection, stopped)
+            if at_once:
+                threading.Thread(target=converse, args=[connection], daemon=True).start()
+            else:
+                converse(connection)
+
+    def converse(connection):
+        with connection, suppress(OSError):
+            answer(connection, stopped)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

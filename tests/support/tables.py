@@ -41,3 +41,8 @@ def write(spark, path, rows, *, files=1, mode="append", schema=SCHEMA):
     data = [tuple(row[name] for name in names) for row in rows]
     frame = spark.createDataFrame(data, schema).repartition(files)
     frame.write.format("delta").mode(mode).option("delta.columnMapping.mode", "name").save(str(path))
+
+
+def frame(spark, rows):
+    """Return sound rows as a data frame."""
+    return spark.createDataFrame([tuple(row[name] for name in NAMES) for row in rows], SCHEMA)

@@ -17,7 +17,7 @@ TOKEN = "a-token-for-tests"
 
 
 class StandIn:
-    """What the workspace holds, what it was asked, and how it is to misbehave."""
+    """The workspace's endpoints, the calls that it received, and the faults that it shall show."""
 
     def __init__(self, host):
         self.host = host
@@ -31,7 +31,7 @@ class StandIn:
         self.predict = None  # texts -> predictions
 
     def headers(self):
-        """Give the headers of a login."""
+        """Return the headers of a login."""
         return {"Authorization": f"Bearer {TOKEN}"}
 
     def serve(self, name, model, version, looks=0):
@@ -42,11 +42,11 @@ class StandIn:
             self._settle(self.endpoints[name])
 
     def changes(self):
-        """Give the calls that changed something."""
+        """Return the calls that changed something."""
         return [(method, path) for method, path, _ in self.asked if method in {"POST", "PUT"}]
 
     def answer(self, method, path, body, token):
-        """Give status, headers and body."""
+        """Return status, headers and body."""
         self.asked.append((method, path, body))
         if token != f"Bearer {TOKEN}":
             return _refusal(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from delta_neo4j import config
-from delta_neo4j.cli import main
-from delta_neo4j.errors import BalanceError, FarSideError, LoaderError, recovered, travelling
+from delta_neo4j.cli.console import main
+from delta_neo4j.errors import BalanceError, FarSideError, LoaderError, first_line, recovered, travelling
+from delta_neo4j.settings import collect
+from tests.support.places import ROOT
 
 
 def test_an_error_survives_as_text():
@@ -26,15 +29,28 @@ def test_foreign_errors_are_let_through():
     assert recovered("some other failure") is None
 
 
-def test_every_kind_has_a_documented_exit_code():
-    """0 is success; no error has it."""
+def test_a_message_quotes_the_first_line_of_an_error():
+    """Blank lines before it are skipped, a long line is cut where asked, and an empty text is named."""
+    error = ValueError("\n  a long cause\n  at java.lang…")
+    assert (first_line(error), first_line(error, 6), first_line(ValueError())) == (
+        "a long cause",
+        "a long",
+        "no message",
+    )
 
-    def kinds(kind):
+
+def test_the_documented_exit_codes_are_those_of_the_errors():
+    """docs/loading.md has 0 for success and the code of every error class, and no other."""
+
+    def classes(kind):
         yield kind
         for below in kind.__subclasses__():
-            yield from kinds(below)
+            yield from classes(below)
 
-    assert {kind.exit_code for kind in kinds(LoaderError)} <= {1, 2, 3, 4, 5, 6, 7, 8}
+    page = (ROOT / "docs" / "loading.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+    documented = [int(code) for code in re.findall(r"(?:^|[·|])\s*`?(\d+)`? ", section, re.MULTILINE)]
+    assert documented == sorted({0, *(kind.exit_code for kind in classes(LoaderError))})
 
 
 def test_what_nobody_foresaw_is_one_line_too(monkeypatch, capsys):
@@ -43,7 +59,7 @@ def test_what_nobody_foresaw_is_one_line_too(monkeypatch, capsys):
     def failing(*_, **__):
         raise ZeroDivisionError("so it goes")
 
-    monkeypatch.setattr(config, "collect", failing)
+    monkeypatch.setattr(collect, "collect", failing)
     with pytest.raises(SystemExit) as ended:
         main(["search", "oil"])
     assert ended.value.code == 1

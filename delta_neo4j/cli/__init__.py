@@ -1,0 +1,1 @@
+"""The console command: one file a command, its options, progress and local Spark; only this folder reads argv."""

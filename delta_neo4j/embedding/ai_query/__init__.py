@@ -1,0 +1,1 @@
+"""The strategy `ai_query`: Databricks' own SQL function."""

@@ -1,0 +1,49 @@
+"""The model id of a state's vectors; a model is recognised by its vectors of the probe texts, never by its name."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from delta_neo4j.embedding.base import SAME_MODEL, Vector, lowest_cosine
+from delta_neo4j.errors import ModelIdentityError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.state.tables import State
+
+
+def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
+    """
+    Return the id of the model with these probe vectors, shape (probes, dimension); None if the state has no model yet.
+
+    A state holds vectors of one model: raises ModelIdentityError for another model's probe vectors. They are compared
+    by cosine, because a digest of rounded numbers changes with batching and CPU.
+    """
+    models = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
+    for row in models:
+        recorded = np.array(json.loads(row["probes"]), dtype=np.float32)
+        if recorded.shape == probes.shape and lowest_cosine(recorded, probes) >= SAME_MODEL:
+            return str(row["model_id"])
+    if not models:
+        return None
+    same_size = [row for row in models if row["dimension"] == probes.shape[1]]
+    others = [np.array(json.loads(row["probes"]), dtype=np.float32) for row in same_size]
+    nearest = max((lowest_cosine(vectors, probes) for vectors in others), default=0.0)
+    raise ModelIdentityError(
+        f"{name} answers with another model than {models[0]['name']}, whose vectors this state holds "
+        f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
+    )
+
+
+def mint(spark: SparkSession, state: State, name: str, probes: Vector) -> str:
+    """Record a new model and return its id; two runs at the same time both get the id of the first."""
+    model_id = uuid.uuid4().hex[:12]
+    row = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
+    state.append_rows(spark, "models", [row])
+    return known(spark, state, name, probes) or model_id

@@ -1,0 +1,1 @@
+"""The strategy `rest`: requests to a served model over HTTP."""

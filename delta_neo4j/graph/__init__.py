@@ -1,0 +1,1 @@
+"""Everything that reads or changes the graph: schema, passes, deletes and search, all over Bolt."""

@@ -1,0 +1,99 @@
+"""The versions of a micro-batch's rows, as texts whose order is the order of the versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.source.change_feed import COMMIT
+from delta_neo4j.source.sequences import SEQUENCE
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+    from delta_neo4j.mapping.plan import Table
+    from delta_neo4j.state.checkpoint import Load
+
+_COMMIT_DIGITS, _LIFE_DIGITS = 12, 11  # hex
+
+
+@dataclass(frozen=True)
+class BatchVersion:
+    """The one version of a micro-batch's appended rows: `number` (epoch and batch id) after the source token."""
+
+    token: str
+    number: int
+
+    @property
+    def newest(self) -> str:
+        """The highest version that a row of the micro-batch can have."""
+        return f"{self.token}:{self.number:016x}"
+
+    def column(self) -> Column:
+        """Return the version of a frozen row."""
+        return F.lit(self.newest)
+
+
+@dataclass(frozen=True)
+class SequenceVersion:
+    """
+    The versions of appended rows with a sequence: (the load, the sequence, the hashes of the row).
+
+    So a new load wins over an earlier one, and inside a load the row of the highest sequence, whatever order the rows
+    are read in. `number` is the load's first version.
+    """
+
+    token: str
+    number: int
+
+    @property
+    def newest(self) -> str:
+        """A version that no row of the load exceeds."""
+        return f"{self.token}:{self.number:016x}~"
+
+    def column(self) -> Column:
+        """Return the version of a frozen row."""
+        hashes = [F.substring(name, 1, 16) for name in ("content_hash", "rel_hash")]
+        return F.concat(F.lit(f"{self.token}:{self.number:016x}"), SEQUENCE, *hashes)
+
+
+@dataclass(frozen=True)
+class CommitVersion:
+    """
+    The versions of a change feed's rows: (table version of the commit, when the load began, sequence, content hash).
+
+    So a new load wins over an earlier one at the same commit, and of two rows of one key in one commit the same one
+    wins, whatever order they are read in. `commit` is the highest of the micro-batch.
+    """
+
+    token: str
+    life: int
+    commit: int
+    has_sequence: bool = False
+
+    @property
+    def newest(self) -> str:
+        """A version that no row of the micro-batch exceeds."""
+        return f"{self.token}:{self.commit:0{_COMMIT_DIGITS}x}g"
+
+    def column(self) -> Column:
+        """Return the version of a frozen row."""
+        commit = F.lower(F.lpad(F.hex(COMMIT), _COMMIT_DIGITS, "0"))
+        life = F.lit(f"{self.life:0{_LIFE_DIGITS}x}")
+        # A row that says that its key is gone may have no sequence.
+        last = [F.coalesce(SEQUENCE, F.lit(""))] if self.has_sequence else []
+        return F.concat(F.lit(f"{self.token}:"), commit, life, *last, F.col("content_hash"))
+
+
+Versions = BatchVersion | SequenceVersion | CommitVersion
+
+
+def row_versions(token: str, load: Load, batch_id: int, commit: int | None, table: Table) -> Versions:
+    """Return the versions of a micro-batch's rows; `commit` is the highest of a change feed's rows, or None."""
+    if commit is not None:
+        return CommitVersion(token, load.life, commit, bool(table.sequence_by))
+    if table.sequence_by:
+        return SequenceVersion(token, load.first_version)
+    return BatchVersion(token, load.version(batch_id))

@@ -1,0 +1,300 @@
+"""The passes over one slice of a table's rows; `graph.cypher` has their statements, `graph.passes` their counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.graph.columns import (
+    chunk_column,
+    edge_columns,
+    edge_counts,
+    end_with_fewer_nodes,
+    identity,
+    property_columns,
+    property_maps,
+    without_vector,
+)
+from delta_neo4j.graph.cypher import deletes as delete_text
+from delta_neo4j.graph.cypher import edge_lists, look_up, nodes, relationships, texts
+from delta_neo4j.graph.cypher.common import OWNER, is_temporal
+from delta_neo4j.graph.deletes import parameters
+from delta_neo4j.graph.passes.chunks import ChunkPass
+from delta_neo4j.graph.passes.deletes import DeletePass
+from delta_neo4j.graph.passes.edge_lists import EdgePass
+from delta_neo4j.graph.passes.look_up import LookUpPass
+from delta_neo4j.graph.passes.nodes import NodePass
+from delta_neo4j.graph.passes.relationships import RelationshipPass
+from delta_neo4j.graph.passes.texts import TextPass
+from delta_neo4j.source.hashes import digest
+from delta_neo4j.source.row_columns import RowColumns
+
+if TYPE_CHECKING:
+    from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
+    from delta_neo4j.graph.passes.base import Pass, Written
+    from delta_neo4j.graph.target import Target
+    from delta_neo4j.graph.versions import Versions
+    from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Table, TextNodes
+    from delta_neo4j.settings.limits import Limits
+
+
+def travels_with_pass(texts: int, dimension: int, limits: Limits) -> bool:
+    """Return whether the vectors of so many `texts`, of `dimension` floats, are small enough to be sent in the pass."""
+    return texts * (4 * dimension + 80) <= limits.sent_bytes
+
+
+@dataclass(frozen=True)
+class TextVectors:
+    """The places of the vectors of a slice's texts in the cache; `max_tokens`: the model truncates a longer text."""
+
+    cache: EmbeddingCache
+    vectors: Vectors
+    max_tokens: int
+
+
+@dataclass
+class GraphWriter:
+    """
+    Writes one slice of frozen rows of `table`; `version` gives their versions.
+
+    Each method selects the columns of a pass from frozen rows (`source.row_columns`) and runs it. It returns `Written`:
+    counts by name, the rows that Neo4j refused, and bookmarks. It raises `GraphUnavailableError` if Neo4j does not
+    answer, `SettingsError` if Neo4j refuses the user or the database, and `DeadLetterGateError` if more than
+    `refusals_allowed` rows of one task are refused. The writer keeps `bookmarks`, so that a pass sees the writes of the
+    pass before, and in `target` where passes run and how large their transactions may be.
+    """
+
+    target: Target
+    table: Table
+    version: Versions
+    batch_id: int
+    refusals_allowed: int
+    limits: Limits
+    vectors: TextVectors | None = None
+    bookmarks: tuple[str, ...] = field(default=())
+
+    def look_up(self, rows: DataFrame) -> Written:
+        """
+        Find the rows that the graph holds unchanged, by their hashes; no vector is read and no property is sent.
+
+        Counts `unchanged` rows, their texts and edges; `remaining` has the keys of the other rows.
+        """
+        columns = RowColumns(self.table, rows.schema)
+        rows, truncated = self._with_truncated(rows)
+        work = LookUpPass(
+            **self._pass_arguments("look-up", self.limits.relationship_rows),
+            statement=look_up.keep_unchanged(self.table),
+            parameters={"source": f"{self.target.source_token}:"},
+            edges=len(self.table.edge_types),
+        )
+        sent = [*self._identity(columns), F.col("rel_hash").alias("r"), *self._counted(columns, truncated)]
+        return self._run(rows.select(*sent).coalesce(self.target.write_partitions), work)
+
+    def nodes(self, rows: DataFrame) -> Written:
+        """
+        Upsert the rows' nodes with properties and vectors.
+
+        Counts rows `written`, `unchanged`, `superseded` and `dead_lettered`, their texts, and the edges they expect.
+        Raises `BalanceError` if a row with a text has no vector. Each key has one winner, so two writers never write
+        the same node, and the rows may be spread over the writers in any way.
+        """
+        table, columns = self.table, RowColumns(self.table, rows.schema)
+        rows, vectors, truncated, sent = self._with_vectors(rows, columns)
+        vector, text_vectors = table.vector_on_row, self.vectors
+        work = NodePass(
+            **self._pass_arguments("nodes", self.limits.node_rows),
+            statement=nodes.upsert_nodes(table),
+            parameters={"owner": OWNER, "source": f"{self.target.source_token}:", "maps": self._map_prefixes()},
+            property_maps=property_maps(table.properties),
+            temporals=sum(map(is_temporal, table.properties)),
+            vector_name=vector.property if vector else None,
+            texts=sent,
+            max_tokens=text_vectors.max_tokens if text_vectors else 0,
+            edges=len(table.edge_types),
+        )
+        values = [*self._identity(columns), *property_columns(columns, table.properties), *vectors]
+        selected = rows.select(*values, *self._counted(columns, truncated))
+        return self._run(selected.coalesce(self.target.write_partitions), work)
+
+    def texts(self, distinct: DataFrame, holder: TextNodes, embedding: Embedding) -> Written:
+        """
+        Upsert one node with its vector for each row of `distinct`: `text_hash` and the text `t`, each text once.
+
+        Counts `texts`. Raises `BalanceError` if a text has no vector, `GraphUnavailableError` if Neo4j refuses a node.
+        """
+        text_vectors = self._required_vectors()
+        model = digest([F.lit(text_vectors.cache.model_id), F.lit(embedding.property)]).alias("h")
+        attached = text_vectors.cache.attach(distinct, text_vectors.vectors)
+        work = TextPass(
+            **self._pass_arguments("texts", self.limits.node_rows, key_width=1),
+            statement=texts.upsert_texts(holder, embedding.property),
+            parameters={"owner": OWNER},
+        )
+        selected = attached.select(F.col("text_hash").alias("k0"), "t", "vector", model)
+        return self._run(selected.repartition(self.target.write_partitions, "k0"), work)
+
+    def relationships(self, rows: DataFrame, position: int, *, stamp: bool) -> Written:
+        """
+        Merge the edges of one relationship type, that at `position` of the table's relationships.
+
+        Counts edges `written`, `unchanged`, `skipped`, `removed`, `dead_lettered`, `parallel`, and rows without an end
+        (`none`). All edges of one end node (the hub) go to one writer, so no two writers lock it. The pass of the last
+        type marks its rows as complete by the hash of their edges, unless `stamp` is false: an earlier pass refused an
+        edge, and the next load tries the row's edges again.
+        """
+        columns, relationship = RowColumns(self.table, rows.schema), self.table.relationships[position]
+        content = property_maps(relationship.properties, relationship.absent) if relationship.has_content else None
+        work = RelationshipPass(
+            **self._pass_arguments(relationship.type, self.limits.relationship_rows),
+            statement=relationships.merge_relationships(self.table, position),
+            parameters={"owner": OWNER, "stamp": stamp},
+            end_width=len(relationship.end_key),
+            edge_width=len(relationship.key),
+            sibling_widths=tuple(len(each.identity) for each in self.table.siblings(relationship)),
+            property_maps=content,
+            temporals=sum(map(is_temporal, relationship.properties)),
+        )
+        ends = edge_columns(columns, relationship)
+        selected = rows.select(*self._identity(columns), F.col("rel_hash").alias("r"), *ends)
+        hub = [F.coalesce(F.col(f"t{i}").cast("string"), F.col("k0").cast("string")) for i in range(work.end_width)]
+        return self._run(self._by_hub(selected, hub), work)
+
+    def chunks(
+        self, rows: DataFrame, chunks: DataFrame, holder: Chunks, embedding: Embedding, *, stamp: bool
+    ) -> Written:
+        """
+        Write the chunks of the rows' texts as `holder` nodes with vectors, and an edge from each row to its chunks.
+
+        `chunks` has `text_hash`, `index`, `chunk`, `chunk_hash`. Counts `rows`, and chunks `written`, `unchanged`,
+        `removed` and `dead_lettered`. `stamp` is as in `relationships`. Raises `BalanceError` if a chunk has no vector.
+        """
+        columns, text_vectors = RowColumns(self.table, rows.schema), self._required_vectors()
+        vectors = text_vectors.cache.of(text_vectors.vectors).withColumnRenamed("text_hash", "chunk_hash")
+        in_order = F.sort_array(F.collect_list(F.struct("index", "chunk", "vector"))).alias("chunks")
+        by_text = chunks.join(vectors, "chunk_hash", "left").groupBy("text_hash").agg(in_order)
+        work = ChunkPass(
+            **self._pass_arguments(holder.relationship, self.limits.node_rows),
+            statement=texts.upsert_chunks(self.table, holder, embedding.property),
+            parameters={**parameters(self.table), "stamp": stamp},
+        )
+        selected = rows.join(by_text, "text_hash", "left").select(
+            *self._identity(columns), F.col("rel_hash").alias("r"), chunk_column(columns).alias("c")
+        )
+        return self._run(selected.coalesce(self.target.write_partitions), work)
+
+    def edges(self, rows: DataFrame, edge: Edge) -> Written:
+        """
+        Upsert the edges of an edge list's rows, partitioned by that end which has fewer distinct nodes.
+
+        Counts rows `written`, `unchanged`, `superseded`, `skipped`, `dead_lettered`; `expected` is all but superseded.
+        """
+        table, columns, width = self.table, RowColumns(self.table, rows.schema), len(edge.start_key)
+        work = EdgePass(
+            **self._pass_arguments(edge.type, self.limits.node_rows),
+            statement=edge_lists.merge_edges(table),
+            parameters={"owner": OWNER, "source": f"{self.target.source_token}:"},
+            property_maps=property_maps(table.properties, absent=table.retired.properties),
+            temporals=sum(map(is_temporal, table.properties)),
+            skips=edge.on_missing == "skip",
+            start_width=width,
+            end_width=len(edge.end_key),
+        )
+        selected = rows.select(*self._identity(columns), *property_columns(columns, table.properties))
+        names = [f"k{i}" for i in range(width + work.end_width)]
+        return self._run(self._by_hub(selected, end_with_fewer_nodes(selected, names[:width], names[width:])), work)
+
+    def delete(self, rows: DataFrame, table: Table) -> Written:
+        """
+        Delete the nodes, or an edge list's edges, that rows with these keys wrote.
+
+        The rows have the key columns only; `table` is the table as it was loaded. Counts rows `deleted`, and
+        `unchanged` if the graph has nothing of their key. Raises `GraphUnavailableError` if Neo4j refuses a delete.
+        """
+        return self._delete(rows, table, delete_text.delete_rows(table))
+
+    def delete_own(self, rows: DataFrame, *, only_find: bool = False) -> Written:
+        """As `delete`, but a node that others lead to keeps its key, a newer row its node; `only_find`: only count."""
+        build = delete_text.find_rows if only_find else delete_text.delete_own_rows
+        return self._delete(rows, self.table, build(self.table))
+
+    def _delete(self, rows: DataFrame, table: Table, statement: str) -> Written:
+        more = {**parameters(table), "source": f"{self.target.source_token}:"}
+        work = DeletePass(**self._pass_arguments("delete", self.limits.node_rows), statement=statement, parameters=more)
+        selected = rows.select(*self._identity(RowColumns(self.table, rows.schema)))
+        return self._run(selected.repartition(self.target.write_partitions, "k0"), work)
+
+    def _run(self, rows: DataFrame, work: Pass) -> Written:
+        written, runner = self.target.runner.write(rows, work)
+        self.target, self.bookmarks = replace(self.target, runner=runner), written.bookmarks or self.bookmarks
+        return written
+
+    def _pass_arguments(self, stage: str, most_rows: int, key_width: int | None = None) -> dict[str, Any]:
+        target = self.target
+        return {
+            "connection": target.connection,
+            "metadata": {"app": "delta-neo4j", "run": target.run_id, "batch": self.batch_id, "stage": stage},
+            "key_width": key_width or len(self.table.key),
+            "batch_rows": target.runner.fitting(stage, min(most_rows, target.batch_size)),
+            "refusals_allowed": self.refusals_allowed,
+            "bookmarks": self.bookmarks,
+        }
+
+    def _by_hub(self, rows: DataFrame, hub: list[Any]) -> DataFrame:
+        # The rows of a hub follow each other: a transaction locks its record and walks its chain of edges once.
+        return rows.repartition(self.target.write_partitions, *hub).sortWithinPartitions(*hub)
+
+    def _map_prefixes(self) -> list[str]:
+        """Return the prefixes of the properties that flattened maps have or had (`name.`)."""
+        maps = [p.name for p in self.table.properties if p.type == "map"]
+        return [f"{name}." for name in (*maps, *self.table.retired.maps)]
+
+    def _identity(self, columns: RowColumns) -> list[Column]:
+        return identity(columns, self.version.column())
+
+    def _counted(self, columns: RowColumns, truncated: Column) -> list[Column]:
+        """Return what passes count: `w` (no vector), `x` (text truncated; null: unknown), `e0`… (edges by type)."""
+        return [without_vector(columns), truncated.alias("x"), *edge_counts(columns)]
+
+    def _required_vectors(self) -> TextVectors:
+        if self.vectors is None:
+            raise ValueError(f"table {self.table.name} has texts, but the writer has no vectors of them")
+        return self.vectors
+
+    def _with_vectors(
+        self, rows: DataFrame, columns: RowColumns
+    ) -> tuple[DataFrame, list[Column], Column, dict[str, tuple[bytes, int | None]] | None]:
+        """
+        Return rows, their vector columns, whether a row's text is truncated, and vectors by text hash.
+
+        A vector is as large as ten rows: the pass sends few distinct ones to its tasks once, and rows have only their
+        `text_hash`. Otherwise every row has its vector as a column, and the last value is None.
+        """
+        vector, text_vectors = self.table.vector_on_row, self.vectors
+        if vector and vector.vector:
+            given = columns.raw(vector.vector)
+            return rows, [given.alias("vector"), given.isNotNull().alias("has_vector")], F.lit(0), None
+        if vector is None or text_vectors is None:
+            rows, truncated = self._with_truncated(rows)
+            return rows, [], truncated, None
+        if travels_with_pass(text_vectors.vectors.count, vector.index.dimension, self.limits):
+            cached = text_vectors.cache.of(text_vectors.vectors).collect()
+            sent = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in cached}
+            return rows, [F.col("text_hash")], F.lit(0), sent
+        rows = text_vectors.cache.attach(rows, text_vectors.vectors)
+        is_long = (F.col("tokens") > text_vectors.max_tokens).cast("int")
+        truncated = F.when(F.col("text_hash").isNull(), 0).otherwise(is_long)
+        return rows, [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")], truncated, None
+
+    def _with_truncated(self, rows: DataFrame) -> tuple[DataFrame, Column]:
+        """Join the few texts that the model may truncate; return rows, and 1 if a row's text is truncated."""
+        text_vectors = self.vectors
+        if text_vectors is None or text_vectors.vectors.long == 0 or self.table.chunks:
+            return rows, F.lit(0)
+        is_long = F.col("tokens") > text_vectors.max_tokens
+        long_texts = text_vectors.cache.of(text_vectors.vectors).where(F.col("tokens").isNull() | is_long)
+        long_texts = long_texts.select("text_hash", "tokens", F.lit(1).alias("beyond"))
+        truncated = F.when(F.col("beyond").isNull(), 0).otherwise(is_long.cast("int"))
+        return rows.join(F.broadcast(long_texts), "text_hash", "left"), truncated

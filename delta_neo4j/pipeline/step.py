@@ -1,0 +1,66 @@
+"""The load of one table as a frozen, picklable value for the process that runs its micro-batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from delta_neo4j.settings.budget import UNLIMITED, Allowance, Budget
+from delta_neo4j.settings.limits import LIMITS, Limits
+from delta_neo4j.source.change_feed import CDF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.embedding.base import Embedder
+    from delta_neo4j.embedding.cache import EmbeddingCache
+    from delta_neo4j.graph.target import Target
+    from delta_neo4j.mapping.plan import Table
+    from delta_neo4j.state.checkpoint import Load
+    from delta_neo4j.state.ledger import Ledger, LedgerPosition
+
+
+def no_hook(step: str, value: Any) -> Any:  # noqa: ARG001
+    """Return every value unchanged."""
+    return value
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    The load of one table into one graph.
+
+    `position` is what the ledger had recorded when the run began. If `deletes` is set, each row is a key of that table
+    to delete, and `table` has only the key. `source_version` is the table's newest version when the run began, None for
+    rows that are read from no table; `allow_deletes` is the number that the user gave. `staging_path` is the folder of
+    the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `hook(name, value)` is called
+    between the steps of a micro-batch and returns the value to go on with; `pipeline.batch` lists the names.
+    """
+
+    table: Table
+    load: Load
+    ledger: Ledger
+    position: LedgerPosition
+    cache: EmbeddingCache
+    embedder: Embedder | None
+    target: Target
+    staging_path: str
+    deletes: Table | None = None
+    source_version: int | None = None
+    allow_deletes: int | None = None
+    tokenizer: str | None = None
+    budget: Budget = UNLIMITED
+    limits: Limits = LIMITS
+    hook: Callable[[str, Any], Any] = no_hook
+
+    def allowance(self, spark: SparkSession) -> Allowance:
+        """Return what the budget still allows after the run's recorded micro-batches."""
+        counts = self.budget.counts_texts
+        return Allowance(self.budget, *(self.ledger.spent(spark, self.target.run_id) if counts else (0, 0.0)))
+
+    @property
+    def follows_deletes(self) -> bool:
+        """Whether rows of the table can say that their key is gone."""
+        return self.load.source_mode == CDF or self.table.deleted_when is not None

@@ -1,0 +1,144 @@
+"""`load`: preflight, prepare, the stream of each table to its end, reconciliation, report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyspark.errors import StreamingQueryException
+
+from delta_neo4j.errors import BudgetReachedError
+from delta_neo4j.graph.passes.runner import is_connect
+from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.pipeline.loader import BatchLoader
+from delta_neo4j.pipeline.step import Step, no_hook
+from delta_neo4j.runs import source_modes
+from delta_neo4j.runs.error_translation import EXPECTED, as_loader_error
+from delta_neo4j.runs.preflight import check
+from delta_neo4j.runs.prepare import prepare
+from delta_neo4j.runs.report.summary import RunReport, TableRun
+from delta_neo4j.runs.run import reported
+from delta_neo4j.runs.steps import checkpoint_folder, make_step
+from delta_neo4j.runs.stream import reconcile, run_to_end, version_reached
+from delta_neo4j.runs.stream_errors import may_be_a_new_column
+from delta_neo4j.settings.limits import LIMITS, Limits
+from delta_neo4j.source import append_stream, change_feed, delta
+from delta_neo4j.source.freeze import clear_scratch
+from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.state import checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyspark.sql import SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+
+    from delta_neo4j.errors import LoaderError
+    from delta_neo4j.settings.values import LoadSettings
+    from delta_neo4j.state.tables import State
+
+log = logging.getLogger(__name__)
+
+
+def load(
+    spark: SparkSession,
+    settings: LoadSettings,
+    hook: Callable[[str, Any], Any] = no_hook,
+    startup_seconds: float = 0.0,
+    limits: Limits = LIMITS,
+) -> RunReport:
+    """
+    Load every table of the mapping up to its newest version, and report the outcome of every row.
+
+    The run calls `hook` between the steps of a micro-batch, and adds `startup_seconds` to the report's total. An
+    expected failure is in the report's `error`; any other exception is raised.
+    """
+    return reported(
+        spark,
+        settings,
+        lambda state, report: _run(spark, settings, state, report, partial(make_step, hook=hook, limits=limits)),
+        command="load",
+        startup_seconds=startup_seconds,
+    )
+
+
+def _run(
+    spark: SparkSession, settings: LoadSettings, state: State, report: RunReport, step_of: Callable[..., Step]
+) -> None:
+    began = time.monotonic()
+    budget = settings.budget(report.started_at.timestamp())
+    mapping = read_mapping(settings.mapping, settings.sources, settings.located)
+    findings = check(spark, mapping, settings, state)
+    source_modes.check(settings, mapping.tables, findings.sources)
+    ready = prepare(spark, mapping, settings, state, findings)
+    if settings.reset_checkpoint:
+        for table in mapping.tables:
+            checkpoint.reset(spark, checkpoint_folder(settings, table))
+    report.record_preflight(ready, spark.version)
+    log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
+    report.seconds["preflight"] = time.monotonic() - began
+    failures: list[LoaderError] = []
+    for table in mapping.tables:
+        source = ready.sources[table.name]
+        run = TableRun(table.name, None, source_modes.wanted(settings, table) or "auto", source.version)
+        try:
+            step = step_of(spark, settings, table, ready, mapping.tables, run_id=report.run_id, budget=budget)
+            run.load_id, run.source_mode = step.load.load_id, step.load.source_mode
+            run.unread_feed = source.has_feed and run.source_mode == append_stream.APPEND
+            report.tables.append(run)
+            _load_table(spark, settings, step, run, report)
+        except EXPECTED as error:
+            failure = as_loader_error(error)
+            run.error = str(failure)
+            if not settings.keep_going or isinstance(failure, BudgetReachedError):
+                raise
+            if run.load_id is None:
+                report.tables.append(run)
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> None:
+    table, version_before = step.table, run.source_version
+    rows_total = delta.rows_at(spark, table.source, version_before)
+    done = step.position.rows_recorded
+    log.info("table.begun", extra={"table": table.name, "rows_total": rows_total, "rows_done": done})
+    began, loader, ended = time.monotonic(), BatchLoader(step), False
+    try:
+        query = _stream(spark, settings, loader)
+        run.source_version, ended = version_reached(query.lastProgress, version_before), True
+    finally:
+        report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
+        clear_scratch(step.staging_path)
+        if ended and not is_connect(spark):
+            run.batches, run.account = loader.batches, loader.account
+        else:  # with Spark Connect the loader has run in another process, whose memory never comes back
+            run.batches, run.account = step.ledger.of_run(spark, report.run_id)
+    if run.account.makes_nothing:
+        log.warning("table.without_ends", extra={"table": table.name, "rows": run.account.rows_read})
+    if run.source_version != version_before:
+        rows_total = delta.rows_at(spark, table.source, run.source_version)
+    reconcile(run, done, rows_total)
+
+
+def _stream(spark: SparkSession, settings: LoadSettings, loader: BatchLoader) -> StreamingQuery:
+    """Run the table's stream to its end; start it once more if a column was added while it read."""
+    step, table = loader.step, loader.step.table
+    source = change_feed if step.load.source_mode == change_feed.CDF else append_stream
+
+    def once() -> StreamingQuery:
+        with deciding_values(spark, table.timezone):
+            rows = source.stream(spark, table, settings.max_bytes_per_trigger)
+            return run_to_end(rows, loader, checkpoint_folder(settings, table), f"delta-neo4j {table.name}")
+
+    try:
+        return once()
+    except StreamingQueryException as error:
+        if not may_be_a_new_column(str(error)):
+            raise
+        log.info("stream.restarted", extra={"table": table.name, "reason": "the source's columns changed"})
+    return once()

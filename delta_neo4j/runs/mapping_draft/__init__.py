@@ -1,0 +1,1 @@
+"""The command `mapping init`: a mapping file drafted from a Delta table."""

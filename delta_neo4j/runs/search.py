@@ -1,0 +1,117 @@
+"""`search`: answer questions from the graph, without Spark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from delta_neo4j.embedding import choose
+from delta_neo4j.embedding.base import Calls, checked
+from delta_neo4j.errors import SettingsError
+from delta_neo4j.graph import vector_model_check
+from delta_neo4j.graph.search import expand, filters, hybrid, text, vector
+from delta_neo4j.graph.search.opened import OpenedGraph, opened
+from delta_neo4j.mapping.file import read_mapping
+
+if TYPE_CHECKING:
+    from delta_neo4j.embedding.base import Vector
+    from delta_neo4j.graph.search.hits import Hit
+    from delta_neo4j.graph.search.question import Question
+    from delta_neo4j.mapping.plan import Mapping, Table
+    from delta_neo4j.settings.values import EmbeddingSettings, Neo4jSettings
+
+MOST_FUSED = 1_000  # rows of each list of a hybrid search, unless more hits are wanted
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The settings that `search` needs: the mapping (a file, or a shipped name), the graph, the model."""
+
+    mapping: str
+    neo4j: Neo4jSettings
+    embedding: EmbeddingSettings
+
+
+def search(settings: SearchSettings, question: Question) -> list[Hit]:
+    """Return the hits of one question, best first; raises as `search_all`."""
+    return search_all(settings, [question])[0]
+
+
+def search_all(settings: SearchSettings, questions: list[Question]) -> list[list[Hit]]:
+    """
+    Return the hits of each question, best first; one call of the model embeds all texts.
+
+    Raises `SettingsError` for a question that the mapping or Lucene refuses, `PreflightError` if the graph cannot
+    answer, `ModelIdentityError` if another model made the graph's vectors.
+    """
+    mapping = read_mapping(settings.mapping)
+    by_table: dict[Table, list[int]] = {}
+    for place, question in enumerate(questions):
+        table = question.table_in(mapping)
+        filters.parsed(table, question.where)  # faults of the questions, before anything is opened
+        if question.similar_to:
+            filters.key(table, question.similar_to)
+        by_table.setdefault(table, []).append(place)
+    answers: dict[int, list[Hit]] = {}
+    for table, places in by_table.items():
+        asked = [questions[place] for place in places]
+        if any(question.text and question.mode != "text" for question in asked):
+            _check_text(mapping, table, settings.embedding)
+        with opened(settings.neo4j.connection(), table) as graph:
+            vectors = _embedded(graph, settings.embedding, asked)
+            for place, question in zip(places, asked, strict=True):
+                answers[place] = _answer(graph, mapping, question, vectors)
+    return [answers[place] for place in range(len(questions))]
+
+
+def _check_text(mapping: Mapping, table: Table, settings: EmbeddingSettings) -> None:
+    choose.has_text(mapping, settings)
+    if table.embedding and not table.has_text:
+        raise SettingsError(
+            f"table {table.name} has ready vectors and no text, so no model can embed the search text; use "
+            "--similar-to, or name a table that embeds a text"
+        )
+
+
+def _embedded(graph: OpenedGraph, settings: EmbeddingSettings, questions: list[Question]) -> dict[str, Vector]:
+    """Return the vectors of the questions' texts, by text, from the model that made the vectors of the graph."""
+    texts = dict.fromkeys(question.text for question in questions if question.text and question.mode != "text")
+    if not texts:
+        return {}
+    embedding = vector.embedding_of(graph)
+    graph.vector_index(embedding)  # an index that is missing or not ready costs no call of the model
+    samples = vector_model_check.samples(graph.queries, [graph.table])
+    embedder, _ = choose.first_usable(settings, 1, None, lambda _: None)
+    texts.update(dict.fromkeys(sample.text for sample in samples))
+    answers = {
+        answer.text: answer for answer in checked(embedder.embed_texts(list(texts), Calls()), embedding.index.dimension)
+    }
+    vector_model_check.check_search(samples, {one.text: one.vector for one in answers.values()}, embedder.model_name)
+    vectors = {}
+    for question in questions:
+        answer = answers.get(question.text)
+        if answer and answer.vector is None:
+            raise SettingsError(f"the search text cannot be embedded: {answer.fault}")
+        if answer and answer.vector is not None:
+            vectors[answer.text] = answer.vector
+    return vectors
+
+
+def _answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: dict[str, Vector]) -> list[Hit]:
+    conditions, limit = filters.parsed(graph.table, question.where), question.limit
+    if question.similar_to:
+        key = filters.key(graph.table, question.similar_to)
+        near = vector.nearest(graph, vector.vector_of(graph, key), limit + 1, conditions)
+        hits = [hit for hit in near if hit.key != key][:limit]
+    elif question.mode == "vector":
+        hits = vector.nearest(graph, vectors[question.text], limit, conditions)
+    elif question.mode == "text":
+        hits = text.matching(graph, question.text, limit, conditions, lucene=question.lucene)
+    else:
+        depth = max(limit, min(limit * vector.OVERSAMPLING, MOST_FUSED))
+        near = vector.nearest(graph, vectors[question.text], depth, conditions)
+        words = text.matching(graph, question.text, depth, conditions, lucene=question.lucene)
+        hits = hybrid.fused([near, words], limit)
+    if question.threshold is not None:
+        hits = [hit for hit in hits if hit.score >= question.threshold]
+    return expand.expanded(graph, mapping, hits) if question.expand else hits

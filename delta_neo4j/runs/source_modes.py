@@ -1,0 +1,53 @@
+"""Which source mode a table is read in: what the user or the mapping says, or what the table offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from delta_neo4j.errors import PreflightError
+from delta_neo4j.source.append_stream import APPEND
+from delta_neo4j.source.change_feed import CDF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from delta_neo4j.mapping.plan import Table
+    from delta_neo4j.settings.values import StreamSettings
+    from delta_neo4j.source.delta import SourceVersion
+
+
+def wanted(settings: StreamSettings, table: Table) -> str | None:
+    """Return the mode that the settings or the mapping name, None for `auto`: then a checkpoint keeps its own."""
+    mode = settings.source_mode or table.source_mode
+    return None if mode == "auto" else mode
+
+
+def chosen(settings: StreamSettings, table: Table, source: SourceVersion, mapped: Iterable[Table]) -> str:
+    """Return the mode of a load that begins: as `wanted`, or else the change feed if it can be used."""
+    usable = source.has_feed and not _sharing(table, mapped)
+    return wanted(settings, table) or (CDF if usable else APPEND)
+
+
+def check(settings: StreamSettings, tables: Iterable[Table], sources: dict[str, SourceVersion]) -> None:
+    """Raise `PreflightError` for a table that the change feed is wanted of, if it has none or must not be read so."""
+    mapped = tuple(tables)
+    for table in mapped:
+        if wanted(settings, table) != CDF:
+            continue
+        if not sources[table.name].has_feed:
+            raise PreflightError(
+                f"source table {table.source} has no change data feed, which source mode cdf reads: switch it on with "
+                f"ALTER TABLE … SET TBLPROPERTIES (delta.enableChangeDataFeed = true), then run with "
+                "--reset-checkpoint; or use source mode append"
+            )
+        if other := _sharing(table, mapped):
+            raise PreflightError(
+                f"tables {table.name} and {other.name} of the mapping write nodes of one label, {table.labels[0]}: a "
+                "row that is deleted from one table would take what the other wrote; use source mode append for both"
+            )
+
+
+def _sharing(table: Table, mapped: Iterable[Table]) -> Table | None:
+    """Return another table whose rows are nodes of the same label, or None."""
+    others = (each for each in mapped if each.name != table.name)
+    return next((each for each in others if each.labels[:1] == table.labels[:1] != ()), None)

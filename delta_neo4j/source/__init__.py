@@ -1,0 +1,1 @@
+"""The rows of a Delta table: read, typed, validated, ranked and frozen."""

@@ -1,0 +1,61 @@
+"""
+A Delta table's change data feed as a stream of contract rows, and what a feed's rows say of their keys.
+
+A stream without a checkpoint begins with the table's newest version: all its rows, as inserts. Then come the changes,
+commit by commit: `insert`, `delete`, and for an update the row before it (`update_preimage`) and after it
+(`update_postimage`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.mapping.identifiers import sql_quoted
+from delta_neo4j.source.contract import contract, raw_column
+from delta_neo4j.source.delta import at
+from delta_neo4j.source.path_or_name import open_table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.mapping.plan import Table
+
+CDF = "cdf"  # the source mode that reads the change data feed
+CHANGE, COMMIT = "change", "commit"  # columns beside the contract's: the kind of a row's change, and its table version
+INSERT, POSTIMAGE, DELETE, PREIMAGE = "insert", "update_postimage", "delete", "update_preimage"
+
+
+def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> DataFrame:
+    """
+    Return a stream of contract rows with `change` and `commit`.
+
+    A micro-batch reads at most so many bytes, one file, or the change files of one commit. A commit without change
+    files (inserts, deletes of whole files) may be cut, its inserts and its deletes in either order.
+    """
+    reader = spark.readStream.format("delta").option("readChangeFeed", "true")
+    rows = open_table(reader.option("maxBytesPerTrigger", str(max_bytes_per_trigger)), table.source)
+    return contract(table, rows, **{CHANGE: F.col("_change_type"), COMMIT: F.col("_commit_version")})
+
+
+def rows_at(spark: SparkSession, table: Table, version: int) -> DataFrame:
+    """Return the rows of a version that do not say that they are deleted, as rows of a feed inserted by it."""
+    kind = {CHANGE: F.lit(INSERT), COMMIT: F.lit(version).cast("bigint")}
+    rows = contract(table, at(spark, table.source, version), **kind)
+    return rows.where(~says_deleted(table)) if table.deleted_when else rows
+
+
+def says_deleted(table: Table) -> Column:
+    """Return whether a contract row meets the mapping's `deleted_when`; a null does not meet it."""
+    if table.deleted_when is None:
+        return F.lit(False)
+    return F.coalesce(F.col(sql_quoted(raw_column(table, table.deleted_when))), F.lit(False))
+
+
+def gone(table: Table, rows: DataFrame) -> Column | None:
+    """Return whether a contract row says that its key is gone; None if no row of these can say so."""
+    if CHANGE not in rows.columns:
+        return says_deleted(table) if table.deleted_when else None
+    return F.col(CHANGE).isin(DELETE, PREIMAGE) | says_deleted(table)

@@ -1,0 +1,175 @@
+"""
+The state tables: Delta tables at the state location, which is a folder or a Unity Catalog schema.
+
+They are read and written with plain Spark calls, which classic compute, Connect and serverless all have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import tenacity
+from pyspark.errors import AnalysisException
+
+from delta_neo4j.errors import spark_errors
+from delta_neo4j.mapping.identifiers import is_path
+from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+
+# The columns of each table, as Spark SQL declares them.
+SCHEMAS = {
+    "embeddings": "model_id STRING, part STRING, text_hash BINARY, embedding BINARY, tokens INT",
+    "models": "model_id STRING, name STRING, dimension INT, probes STRING, minted_at TIMESTAMP",
+    "ledger": (
+        "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
+        "rows_read BIGINT, outcomes STRING, without_text BIGINT, truncated BIGINT, relationships STRING, "
+        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING"
+    ),
+    "dead_letters": (
+        "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
+        "reason_class STRING, reason STRING, row STRING, recorded_at TIMESTAMP"
+    ),
+    "mappings": (
+        "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
+        "database_id STRING, recorded_at TIMESTAMP"
+    ),
+    "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
+}
+PARTITIONED_BY = {"embeddings": ("model_id", "part")}
+
+
+@dataclass(frozen=True)
+class State:
+    """The state tables at `location`: an absolute path, or `catalog.schema`."""
+
+    location: str
+
+    def read(self, spark: SparkSession, name: str, version: int | None = None) -> DataFrame:
+        """Return the newest rows of a table, or its rows at a version; no rows if the table does not exist yet."""
+        reader = spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", str(version))
+        try:
+            frame = open_table(reader, self._address(name))
+            frame.schema  # noqa: B018  # makes Spark look for the table now, inside this `try`
+        except AnalysisException as error:
+            if not _is_absent(error):
+                raise
+            return _no_rows(spark, name)
+        return frame
+
+    def prove_writable(self, spark: SparkSession) -> None:
+        """
+        Raise Spark's error if the tables of a schema may not be created or written; a folder is not checked.
+
+        In a new state this creates the empty table `runs`. From an existing table it deletes no row, so Delta makes no
+        commit.
+        """
+        if self._is_folder:
+            return
+        runs = sql_name(self._address("runs"))
+        if self.version(spark, "runs") is None:
+            spark.sql(f"CREATE TABLE IF NOT EXISTS {runs} ({SCHEMAS['runs']}) USING DELTA").collect()
+        else:
+            spark.sql(f"DELETE FROM {runs} WHERE false").collect()
+
+    def version(self, spark: SparkSession, name: str) -> int | None:
+        """Return a table's newest version, None if the table does not exist yet."""
+        try:
+            history = spark.sql(f"DESCRIBE HISTORY {sql_name(self._address(name))} LIMIT 1")
+            return int(history.collect()[0]["version"])
+        except AnalysisException as error:
+            if not _is_absent(error):
+                raise
+            return None
+
+    def append(self, frame: DataFrame, name: str, once: tuple[str, int] | None = None) -> None:
+        """
+        Append rows to a table. With `once` = (application, version) Delta ignores a second append of the same pair.
+
+        Never pass `once` for embeddings: Delta ignores the second append even if it holds other rows, and the texts
+        that a replay still lacks would be lost.
+        """
+        # A state that an earlier release created lacks the newest columns.
+        writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
+        if name in PARTITIONED_BY:
+            writer = writer.partitionBy(*PARTITIONED_BY[name])
+        writer = _once(writer, once) if once else writer
+        for attempt in _retrying_creation():
+            with attempt:
+                save_table(writer, self._address(name))
+
+    def replace(self, frame: DataFrame, name: str, where: str, once: tuple[str, int]) -> None:
+        """
+        Replace the rows for which `where` holds, a condition on partition columns, in one commit.
+
+        `once` is as in `append`.
+        """
+        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", where)
+        save_table(_once(writer, once), self._address(name))
+
+    def optimize(self, spark: SparkSession, name: str) -> bool:
+        """Merge a table's small files; return whether the table exists."""
+        exists = self.version(spark, name) is not None
+        if exists:
+            spark.sql(f"OPTIMIZE {sql_name(self._address(name))}").collect()
+        return exists
+
+    def append_rows(
+        self, spark: SparkSession, name: str, rows: Sequence[tuple[Any, ...]], once: tuple[str, int] | None = None
+    ) -> None:
+        """Append a few rows that the driver holds, as one file; `once` is as in `append`."""
+        self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)
+
+    @property
+    def _is_folder(self) -> bool:
+        return is_path(self.location)
+
+    def _address(self, name: str) -> str:
+        return f"{self.location.rstrip('/')}/{name}" if self._is_folder else f"{self.location}.{name}"
+
+
+def _no_rows(spark: SparkSession, name: str) -> DataFrame:
+    # Unlike a frame made from an empty list, Spark reads this one without a job.
+    columns = (column.split(" ") for column in SCHEMAS[name].split(", "))
+    values = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns)
+    return spark.sql(f"SELECT {values} WHERE false")
+
+
+def _once(writer: DataFrameWriter, once: tuple[str, int]) -> DataFrameWriter:
+    return writer.option("txnAppId", once[0]).option("txnVersion", str(once[1]))
+
+
+# Two runs that create one table at the same time: Delta refuses the second, whose rows then go into the table.
+_CREATED_MEANWHILE = (
+    "DELTA_PROTOCOL_CHANGED", "DELTA_METADATA_CHANGED", "DELTA_CONCURRENT_", "ProtocolChangedException",
+    "MetadataChangedException", "ConcurrentWriteException", "FileAlreadyExistsException", "FileNotFoundException",
+)  # fmt: skip
+
+
+def _is_race(error: BaseException) -> bool:
+    return isinstance(error, spark_errors()) and any(name in str(error) for name in _CREATED_MEANWHILE)
+
+
+def _retrying_creation() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_race),
+        stop=tenacity.stop_after_attempt(6),
+        wait=tenacity.wait_random_exponential(multiplier=0.1, max=3),
+        reraise=True,
+    )
+
+
+_ABSENT = ("PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE")
+
+
+def _is_absent(error: AnalysisException) -> bool:
+    # Every Spark version has the condition in the text; the method that returns it was renamed in Spark 4.
+    text = str(error)
+    return any(f"[{condition}" in text for condition in _ABSENT) or "is not a Delta table" in text

@@ -1,0 +1,123 @@
+"""A run that is killed anywhere and started again leaves the graph of an uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.graph_dump import dump
+from tests.support.load_job import FLUSH_TEXTS
+from tests.support.neo4j_servers import PASSWORD
+from tests.support.places import ROOT
+from tests.support.tables import removal, write
+
+BATCHES, ROWS = 3, 60
+
+
+def _job(runs, *kill):
+    """Run the load in its own process and give (exit code, standard output); its JVM is gone afterwards."""
+    settings = {
+        "neo4j": {"uri": runs.graph.uri, "username": "neo4j", "password": PASSWORD},
+        "embedding": {"embedder": "rest", "url": runs.url},
+        "sources": {"": runs.source},
+        "state": runs.state,
+        "batch_size": 1,  # one byte a trigger: every file is a micro-batch of its own
+        "bytes_per_row": 1,
+    }
+    command = [sys.executable, "-m", "tests.support.load_job", json.dumps(settings), *map(str, kill)]
+    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    output, errors = job.communicate()
+    orphans = [process for process in psutil.process_iter() if _session(process) == job.pid]
+    psutil.wait_procs(orphans, timeout=60)
+    assert kill or job.returncode == 0, errors.decode()[-2000:]
+    return job.returncode, output.decode()
+
+
+def _session(process):
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def _table(runs, spark):
+    for batch in range(BATCHES):
+        numbers = range(batch * ROWS, (batch + 1) * ROWS)
+        # Keys come back in later batches with other content: order matters as much as completeness.
+        rows = [removal(n % 150, RMV_REA_TX=f"reason {n}", component_id=f"C{n % 17}") for n in numbers]
+        write(spark, runs.source, rows)
+
+
+def _killed_and_resumed(runs, step, time_of_step):
+    code, _ = _job(runs, step, time_of_step)
+    assert code == -9
+    _, output = _job(runs)
+    return json.loads(output.splitlines()[-1])
+
+
+def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoint):
+    """SIGKILL in the middle of the second micro-batch's texts: the graph ends equal, one flush is paid for twice."""
+    runs = loads(lts_graph)
+    _table(runs, spark)
+    runs.succeed(batch_size=1, bytes_per_row=1)
+    whole = dump(lts_graph.driver)
+    lts_graph.empty()
+    endpoint.texts.clear()
+    runs.start_over()
+    flushes = -(-ROWS // FLUSH_TEXTS)
+    # The second micro-batch has kept one flush, and holds the next.
+    summary = _killed_and_resumed(runs, "flush", flushes + 2)
+    assert dump(lts_graph.driver) == whole
+    assert summary["balanced"]
+    paid = Counter(_reasons(endpoint))
+    assert len(paid) == BATCHES * ROWS
+    # What was kept is not paid for again; what was answered but not kept, or still asked for, is.
+    assert FLUSH_TEXTS <= paid.total() - len(paid) <= 2 * FLUSH_TEXTS
+
+
+def _reasons(endpoint):
+    return [text for text in endpoint.texts if text.startswith("reason")]
+
+
+def test_two_runs_on_one_checkpoint_are_told_apart(spark, lts_graph, loads):
+    """The micro-batch was committed by somebody else while it was written: exit code 8, and nothing is lost."""
+    runs = loads(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(5)])
+
+    def meanwhile(step, value):
+        if step == "ledger":
+            commits = Path(runs.state) / "checkpoints" / "removals" / "commits"
+            commits.mkdir(exist_ok=True)
+            (commits / "0").write_text('v1\n{"nextBatchWatermarkMs":0}')
+        return value
+
+    report = runs.run(meanwhile)
+    assert report.exit_code == 8, report.error
+    assert "another run works on this checkpoint" in str(report.error)
+    assert runs.succeed()["balanced"]
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 5
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("time_of_step", [1, 3])
+@pytest.mark.parametrize(
+    "step",
+    ["read", "validate", "rank", "stage", "embed", "flush", "nodes", "relationships HAS_REMOVAL_EVENT", "ledger"],
+)
+def test_a_job_killed_at_any_step_resumes_to_the_same_graph(spark, lts_graph, loads, step, time_of_step):
+    """The kill matrix: every step of an early and of a later micro-batch."""
+    runs = loads(lts_graph)
+    _table(runs, spark)
+    runs.succeed(batch_size=1, bytes_per_row=1)
+    whole = dump(lts_graph.driver)
+    lts_graph.empty()
+    runs.start_over()
+    assert _killed_and_resumed(runs, step, time_of_step)["balanced"]
+    assert dump(lts_graph.driver) == whole
