@@ -200,9 +200,16 @@ def test_load_test_that_fails_cleans_up_and_fails(notebook, mine, endpoint, tmp_
     before, files = mine(), _temporary()
     session = notebook.session(rows="50", writers="1", folder=str(tmp_path / "volume"))
     gone = (404, {}, '{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such endpoint"}')
-    endpoint.answer = lambda texts: None if PROBES[0] in texts else gone
+    refused = []
+
+    def answer(texts):
+        refused.extend(text for text in texts if text not in PROBES)
+        return gone if refused else None
+
+    endpoint.answer = answer
     with pytest.raises(LoaderError, match="404"):
         notebook("04_load_test", session)
+    assert refused
     assert set(session.namespace["report"].seconds) >= {"preflight", "stream"}
     assert session.exit is None
     assert mine() == before
