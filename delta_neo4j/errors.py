@@ -101,6 +101,12 @@ class RecallError(LoaderError):
     exit_code = 7
 
 
+class DifferencesError(LoaderError):
+    """The graph and the table differ."""
+
+    exit_code = 7
+
+
 class NotOfferedError(TerminalError):
     """This embedder is not available here; `auto` tries the next one."""
 

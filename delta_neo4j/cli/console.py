@@ -23,6 +23,7 @@ from delta_neo4j.cli.search import search_command
 from delta_neo4j.cli.status import status_command
 from delta_neo4j.cli.stops import STOPS, end_process
 from delta_neo4j.cli.unexpected_errors import as_loader_error
+from delta_neo4j.cli.verify import verify_command
 from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def cli() -> None:
 
 for _command in (
     clear_command, embed_command, load_command, maintain_command, mapping_group, plan_command, search_command,
-    status_command,
+    status_command, verify_command,
 ):  # fmt: skip
     cli.add_command(_command)
 

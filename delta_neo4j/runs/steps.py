@@ -174,6 +174,29 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     return process
 
 
+def repair_step(
+    spark: SparkSession,
+    settings: LoadSettings,
+    table: Table,
+    ready: Ready,
+    load_: checkpoint.Load,
+    *,
+    mapped: tuple[Table, ...],
+    run_id: str,
+) -> Step:
+    """
+    Build a step that writes rows of `load_` again, as part of that load.
+
+    The ledger records them under an id of their own: they are no new rows of the load.
+    """
+    state, mode = State(settings.state), load_.source_mode
+    newest = Ledger(state, load_.load_id, table.name, mode).position(spark).newest_epoch
+    whole = ready.histories[table.name].with_retired(table, mapped)
+    again = checkpoint.resumed(load_, newest)
+    step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
+    return replace(step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode))
+
+
 def fresh_step(
     spark: SparkSession,
     settings: LoadSettings,

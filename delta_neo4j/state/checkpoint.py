@@ -100,7 +100,7 @@ def reset(spark: SparkSession, folder: str) -> None:
         raise SettingsError(
             f"the checkpoint {folder} cannot be removed ({error}); remove the folder and run again"
         ) from error
-    if _read(spark, folder) is not None:
+    if stored(spark, folder) is not None:
         raise SettingsError(
             f"the checkpoint {folder} cannot be removed, because it is not on a path of this machine: "
             "delete the folder with the tool of its storage and run again"
@@ -123,7 +123,7 @@ def held_load(
     checkpoint would mark rows as loaded that this run must still write. A `database_id` of None, then or now, is not
     compared.
     """
-    load = _read(spark, folder)
+    load = stored(spark, folder)
     if load is None:
         return None
     graph = "graph (server or database, or the database was created again)"
@@ -147,7 +147,7 @@ def is_given_up(spark: SparkSession, folder: str, state: State, table: Table) ->
 
     It may if its load has recorded no micro-batch, and no run works on one.
     """
-    load = _read(spark, folder)
+    load = stored(spark, folder)
     if load is None or load.digest == table.digest or _in_use(folder):
         return False
     return Ledger(state, load.load_id, table.name, load.source_mode).position(spark).last_recorded < 0
@@ -214,7 +214,8 @@ def mint(newest_epoch: int, *, table_id: str, source_mode: str, digest: str) -> 
     return Load(f"{epoch:013d}-{uuid.uuid4().hex[:12]}", epoch, table_id, source_mode, digest)
 
 
-def _read(spark: SparkSession, folder: str) -> Load | None:
+def stored(spark: SparkSession, folder: str) -> Load | None:
+    """Return the load that a checkpoint folder holds, whatever it began with; None if it holds none."""
     # Python sees a load only if `begin` found that Spark sees it there too, and reads it without a Spark job.
     stored = sorted(Path(folder.removeprefix("file:"), "load").glob("*.json"))
     if text := "".join(path.read_text(encoding="utf-8") for path in stored).strip():

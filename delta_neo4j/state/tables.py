@@ -39,6 +39,7 @@ SCHEMAS = {
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
         "database_id STRING, recorded_at TIMESTAMP"
     ),
+    "verifications": "table_name STRING, result STRING, digests STRING, verified_at TIMESTAMP",
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }
 PARTITIONED_BY = {"embeddings": ("model_id", "part")}

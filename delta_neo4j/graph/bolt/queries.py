@@ -65,6 +65,18 @@ class Queries:
         records: list[dict[str, Any]] = self._patiently(lambda: self.session.run(statement, parameters).data())
         return records
 
+    def stream(self, statement: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """
+        Run one reading statement and yield its records as they arrive, a few hundred in memory.
+
+        Raises `StatementError` if it fails, `GraphUnavailableError` if the server goes away.
+        """
+        try:
+            for record in self.session.run(statement, parameters):
+                yield dict(record)
+        except (Neo4jError, DriverError) as error:
+            raise self._sorted(error) from error
+
     @property
     def server_year(self) -> int:
         """The first part of the server's version: 5, or the year of a calendar release."""

@@ -53,9 +53,14 @@ def delete_own_rows(table: Table) -> str:
     """
     if table.edge:
         return _delete_edges(table.edge, _not_newer(table, "e"))
+    return delete_found(table, _own_node(table))
+
+
+def delete_found(table: Table, found: str) -> str:
+    """Build `delete_own_rows` for the nodes `n` that the clause `found` finds for each `row`."""
     return f"""UNWIND $rows AS row
-{_own_node(table)}
-WITH n, row.i AS number, {" + ".join(_own_edges(table)) or "[]"} AS own
+{found}
+WITH n, row.i AS number, {" + ".join(own_edges(table)) or "[]"} AS own
 WITH collect({{
   node: n, i: number, edges: own, others: [], chunks: {_chunks(table)},
   alone: {alone("n")} AND NOT EXISTS {{ (n)-[led]-() WHERE NOT led IN own }}}}) AS apart
@@ -98,8 +103,8 @@ def count_up_to(table: Table) -> str:
     return count_rows(table).replace(f" RETURN count({counted})", f" WITH {counted} LIMIT $most RETURN count(*)")
 
 
-def _own_edges(table: Table) -> list[str]:
-    """Build the lists of a row's own relationships: those of its types, and those to its chunks."""
+def own_edges(table: Table) -> list[str]:
+    """Build the lists of the own relationships of a row's node `n`: those of its types, and those to its chunks."""
     lists = []
     for each in table.relationships:
         arrows = ("<-", "-") if each.incoming else ("-", "->")

@@ -1,0 +1,90 @@
+"""How far the loads of a state have read a table, and which versions they have written to the graph."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from delta_neo4j.errors import PreflightError
+from delta_neo4j.graph.versions import CommitVersion, SequenceVersion
+from delta_neo4j.runs.prepare import NO_MODEL
+from delta_neo4j.source.change_feed import CDF
+from delta_neo4j.source.delta import source_token
+from delta_neo4j.state.mappings import FRAME
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.mapping.plan import Table
+    from delta_neo4j.source.delta import SourceVersion
+    from delta_neo4j.state.checkpoint import Load
+    from delta_neo4j.state.mappings import MappingHistory
+    from delta_neo4j.state.tables import State
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The recorded runs of a state, newest last: (run id, when it began, its summary)."""
+
+    rows: tuple[tuple[str, Any, dict[str, Any]], ...]
+
+    @classmethod
+    def of(cls, spark: SparkSession, state: State) -> Runs:
+        """Read the table `runs`."""
+        rows = state.read(spark, "runs").orderBy("started_at").select("run_id", "started_at", "summary").collect()
+        return cls(tuple((row[0], row[1], json.loads(row[2])) for row in rows))
+
+    def of_load(self, load_id: str) -> list[tuple[str, Any, dict[str, Any]]]:
+        """Return the runs of a load: (run id, when it began, the part of its summary for the load's table)."""
+        parts = ((run_id, began, table) for run_id, began, summary in self.rows for table in summary["tables"])
+        return [part for part in parts if part[2]["load_id"] == load_id]
+
+    @property
+    def model_id(self) -> str:
+        """The id of the model of the newest run that had one."""
+        ids = [summary["embedding"]["model_id"] for _, _, summary in reversed(self.rows)]
+        return next((each for each in ids if each not in {None, NO_MODEL}), NO_MODEL)
+
+
+def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table, load: Load) -> int:
+    """
+    Return the source version up to which a load has read its table.
+
+    Raises `PreflightError` if its last run has not ended, so that the graph may have a part of a version.
+    """
+    of_load = runs.of_load(load.load_id)
+    known = [run_id for run_id, _, _ in of_load]
+    ledger = state.read(spark, "ledger").where(F.col("load_id") == load.load_id)
+    lost = ledger.where(~F.col("run_id").isin(known)).agg(F.max("recorded_at")).collect()[0][0]
+    if not of_load or of_load[-1][2]["error"] or (lost is not None and lost > of_load[-1][1]):
+        raise PreflightError(
+            f"the last load of table {table.name} has not ended, so the graph may have a part of what it read: run "
+            "`load` first, or name the version to compare with (--version)"
+        )
+    return int(of_load[-1][2]["source_version"])
+
+
+def tokens(history: MappingHistory, table: Table, source: SourceVersion) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the source tokens of this source's rows in any mode, and those of the table's rows in frames."""
+    kinds = dict.fromkeys((record["table_id"], record["source_mode"]) for record in history.records)
+    own = [f"{source_token(table.name, *kind)}:" for kind in kinds if kind[0] == source.table_id]
+    frames = [f"{source_token(table.name, *kind)}:" for kind in kinds if kind[0].startswith(FRAME)]
+    return tuple(own), tuple(frames)
+
+
+def versions(table: Table, load: Load, version: int) -> tuple[str, str]:
+    """Return the lowest and the highest row version that a load can have written up to a version of its source."""
+    token = source_token(table.name, load.table_id, load.source_mode)
+    if load.source_mode == CDF:
+        return f"{token}:", CommitVersion(token, load.life, version).newest
+    if table.sequence_by:
+        newest = SequenceVersion(token, load.first_version).newest
+        return newest.removesuffix("~"), newest
+    now = int(time.time() * 1000) + 1
+    return f"{token}:{load.first_version:016x}", f"{token}:{now << 22:016x}"

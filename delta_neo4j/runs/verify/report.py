@@ -1,0 +1,108 @@
+"""The report of `verify`: the counts of each table, and examples of differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from delta_neo4j.graph.passes import differences as kinds
+from delta_neo4j.runs.verify import compare
+
+LISTED = 10_000  # differences of a table that a report lists
+_SHOWN = 20
+APART = (compare.DEAD_LETTERS, compare.FRAMES, compare.UNKNOWN, compare.NOT_OURS)
+
+
+@dataclass
+class TableCheck:
+    """The comparison of one table: number of keys by outcome, number of differences by kind, some of them."""
+
+    name: str
+    source_version: int
+    load_id: str | None
+    checked: int = 0
+    keys: dict[str, int] = field(default_factory=dict)
+    ambiguous: int = 0  # keys on several rows, which are equal if one of them fits
+    pending: int = 0  # rows of newer versions
+    differences: dict[str, int] = field(default_factory=dict)
+    listed: list[dict[str, Any]] = field(default_factory=list)  # at most `LISTED` differences
+    digests: list[str] = field(default_factory=list)
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs."""
+        return not any(self.differences.values())
+
+    def as_dict(self, most: int = LISTED) -> dict[str, Any]:
+        """Return the comparison as values for JSON, with at most so many of the differences."""
+        found = self.differences
+        return {
+            "name": self.name,
+            "source_version": self.source_version,
+            "load_id": self.load_id,
+            "checked": self.checked,
+            "pending": self.pending,
+            "missing": found.get(kinds.MISSING, 0),
+            "extra": found.get(kinds.EXTRA, 0),
+            "different": found.get(kinds.DIFFERENT, 0),
+            "vectors": {
+                "missing": found.get(kinds.VECTOR_MISSING, 0),
+                "different": found.get(kinds.VECTOR_DIFFERENT, 0),
+            },
+            "relationships": {
+                "missing": found.get(kinds.EDGE_MISSING, 0),
+                "extra": found.get(kinds.EDGE_EXTRA, 0),
+                "different": found.get(kinds.EDGE_DIFFERENT, 0),
+            },
+            "apart": {**{name: self.keys.get(name, 0) for name in APART}, "ambiguous": self.ambiguous},
+            "differences": self.listed[:most],
+        }
+
+
+@dataclass
+class VerifyReport:
+    """The comparison of all tables of a mapping."""
+
+    tables: list[TableCheck] = field(default_factory=list)
+    with_vectors: bool = False
+    repaired: int | None = None  # keys that were written again or deleted
+    before: list[TableCheck] = field(default_factory=list)  # what a repair found
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs in any table."""
+        return all(table.is_equal for table in self.tables)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as values for JSON (docs/verify.md)."""
+        return {
+            "equal": self.is_equal,
+            "vectors_compared": self.with_vectors,
+            "tables": [table.as_dict() for table in self.tables],
+            "repaired": self.repaired,
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text; the verdict is the last line."""
+        found = [line for table in self.tables for line in _table_lines(table)]
+        total = sum(sum(table.differences.values()) for table in self.tables)
+        checked = sum(table.checked for table in self.tables)
+        verdict = f"equal: {checked:,} keys" if self.is_equal else f"different: {total:,} differences"
+        return [*found, verdict if self.repaired is None else f"{verdict}, {self.repaired:,} keys repaired"]
+
+
+def _table_lines(table: TableCheck) -> list[str]:
+    counts = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in sorted(table.differences.items()) if count]
+    apart = [f"{table.keys[name]:,} {name.replace('_', ' ')}" for name in APART if table.keys.get(name)]
+    apart += [f"{table.ambiguous:,} keys on several rows"] if table.ambiguous else []
+    apart += [f"{table.pending:,} rows pending"] if table.pending else []
+    head = f"{table.name}, version {table.source_version}: {table.checked:,} keys, {', '.join(counts) or 'equal'}"
+    lines = [head + (f"; apart: {', '.join(apart)}" if apart else "")]
+    for each in table.listed[:_SHOWN]:
+        values = (
+            ""
+            if each["what"] is None
+            else f" {each['what']}: {each['expected']} in the table, {each['found']} in the graph"
+        )
+        lines.append(f"  {each['kind'].replace('_', ' ')} {each['key']}{values}")
+    return lines

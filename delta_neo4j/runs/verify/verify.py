@@ -1,0 +1,85 @@
+"""`verify`: compare what the graph has of each table with the table, report every difference, and repair it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from delta_neo4j.errors import PreflightError
+from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.runs.run import travel_by_value
+from delta_neo4j.runs.verify import repair as repairs
+from delta_neo4j.runs.verify.comparison import Comparison, compared
+from delta_neo4j.runs.verify.places import look
+from delta_neo4j.runs.verify.report import VerifyReport
+from delta_neo4j.source.freeze import clear_scratch
+from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.state.tables import State
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from delta_neo4j.mapping.plan import Mapping
+    from delta_neo4j.settings.values import LoadSettings
+
+
+def verify(
+    spark: SparkSession,
+    settings: LoadSettings,
+    *,
+    vectors: bool = False,
+    version: int | None = None,
+    repair: bool = False,
+) -> VerifyReport:
+    """
+    Compare the graph with the tables of a mapping, at the version that their loads have reached.
+
+    `vectors`: compare the numbers of all vectors; otherwise only whether a node has one. `version`: the version of the
+    table to compare with, for a mapping of one table. `repair`: write again what differs, delete what is extra, and
+    compare once more. Appends a row for each table to the state table `verifications`.
+    """
+    travel_by_value()
+    mapping = read_mapping(settings.mapping, settings.sources, settings.located)
+    if version is not None and len(mapping.tables) > 1:
+        raise PreflightError(f"--version is one table's, and mapping {mapping.name} has {len(mapping.tables)} tables")
+    if version is not None and repair:
+        raise PreflightError(
+            "a repair writes what the table has at the version that its load has reached: leave out --version"
+        )
+    with ExitStack() as stack:
+        found = _compare(spark, settings, mapping, stack, vectors=vectors, version=version)
+        report = VerifyReport([each.check for each in found], vectors)
+        if repair and not report.is_equal:
+            report.repaired = repairs.repair(spark, settings, mapping, found)
+    _record(spark, settings, report)
+    if report.repaired is None:
+        return report
+    after = verify(spark, settings, vectors=vectors)
+    after.repaired, after.before = report.repaired, report.tables
+    return after
+
+
+def _compare(
+    spark: SparkSession,
+    settings: LoadSettings,
+    mapping: Mapping,
+    stack: ExitStack,
+    *,
+    vectors: bool,
+    version: int | None,
+) -> list[Comparison]:
+    """Compare every table; the frames of the result can be read until `stack` is closed."""
+    found = []
+    for place in look(spark, settings, mapping, version):
+        stack.callback(clear_scratch, place.path)
+        with deciding_values(spark, place.table.timezone):
+            found.append(compared(spark, settings, mapping, place, vectors=vectors))
+    return found
+
+
+def _record(spark: SparkSession, settings: LoadSettings, report: VerifyReport) -> None:
+    now = dt.datetime.now(dt.UTC)
+    rows = [(each.name, json.dumps(each.as_dict(most=0)), json.dumps(each.digests), now) for each in report.tables]
+    State(settings.state).append_rows(spark, "verifications", rows)
