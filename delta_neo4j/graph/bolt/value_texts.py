@@ -20,10 +20,10 @@ def value_text(value: Any) -> str:
     """Return the text of a value other than null."""
     if isinstance(value, (str, bool, int, float)):
         return repr(value)
+    if isinstance(value, spatial.Point):  # a tuple, too
+        return f"point({value.srid}: {', '.join(map(repr, value))})"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(value_text, value))}]"
-    if isinstance(value, spatial.Point):
-        return f"point({value.srid}: {', '.join(map(repr, value))})"
     if isinstance(value, (neo4j_time.DateTime, dt.datetime)):
         return _moment_text(value)
     if isinstance(value, (neo4j_time.Date, dt.date)):

@@ -42,10 +42,11 @@ PARTS = (
     "place STRUCT<longitude: DOUBLE, latitude: DOUBLE>, detail MAP<STRING, BIGINT>, note STRING, maker STRING, "
     "box STRING"
 )
-NOON = dt.datetime(2024, 8, 15, 12, 30, 0, 123456)
+NOON = dt.datetime(2024, 8, 15, 12, 30, 0, 123456)  # noqa: DTZ001  # for a column without a zone
 
 
 def part(number, **changes):
+    """Give a row of `parts`."""
     row = {
         "id": number, "name": f"part {number}", "price": number / 7, "made": dt.date(1, 1, 1),
         "seen": NOON.replace(tzinfo=dt.UTC), "wall": NOON, "tags": ["a", f"t{number}"],
@@ -106,8 +107,6 @@ def test_every_edit_by_hand_is_found_and_nothing_else(spark, tables, newest_grap
         ("different", "['4']", "seen"),
         ("different", "['5']", "detail.y"),
         ("missing", "['6']", None),
-        ("missing", "['5', '6']", None),
-        ("missing", "['6', '7']", None),
         ("vector_different", "['7']", "vector"),
         ("vector_missing", "['8']", "vector"),
         ("relationship_missing", "['9']", "-[:MADE_BY]->(:Maker [\"'M0'\"])"),
@@ -131,8 +130,8 @@ def test_every_edit_by_hand_is_found_and_nothing_else(spark, tables, newest_grap
 
     # A repair writes what differs again, and nothing else; what others added stays.
     report = verify(spark, runs.settings(), repair=True)
-    assert (report.is_equal, report.repaired) == (True, 22)
-    assert [sum(table.differences.values()) for table in report.before] == [17, 6]
+    assert (report.is_equal, report.repaired) == (True, 23)
+    assert [sum(table.differences.values()) for table in report.before] == [18, 4]
     ask("MATCH (n:Part {part_id: 1}) REMOVE n.note")
     ask("MATCH (n:Part {part_id: 17}) SET n._dn_owner = 'delta-neo4j'")
     assert dump(newest_graph.driver) == before
