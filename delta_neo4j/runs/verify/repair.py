@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from delta_neo4j.pipeline.step import Step
     from delta_neo4j.runs.verify.comparison import Comparison
     from delta_neo4j.settings.values import LoadSettings
+
+log = logging.getLogger(__name__)
 
 
 def repair(spark: SparkSession, settings: LoadSettings, mapping: Mapping, found: list[Comparison]) -> int:
@@ -72,6 +75,7 @@ class _Repair:
         if written:
             self._forget(rows)
             BatchLoader(self.step)(self._contract(rows), 0)
+        log.info("table.repaired", extra={"table": self.step.table.name, "deleted": deleted, "written": written})
         return deleted + written
 
     def _extra(self) -> DataFrame:
