@@ -41,12 +41,12 @@ def leased(
     Yields the registry's entries by token, and whether another run had to be waited for. Raises `CheckpointHeldError`
     if another run goes on with one of the sources.
     """
-    tokens = sorted(tokens)
-    found = _taken(connection, tokens, _this_process(run_id), limits)
-    ended = threading.Event()
+    tokens, ended = sorted(tokens), threading.Event()
     arguments = (connection, tokens, run_id, limits, ended)
-    threading.Thread(target=_renew, args=arguments, name="leases", daemon=True).start()
+    renewing = threading.Thread(target=_renew, args=arguments, name="leases", daemon=True)
     try:
+        found = _taken(connection, tokens, _this_process(run_id), limits)
+        renewing.start()
         yield found
     finally:
         ended.set()
