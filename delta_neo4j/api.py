@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Settings = LoadSettings | dict[str, Any] | None
 
-_SWITCHES = ("reset_checkpoint", "keep_going")
+_SWITCHES = ("reset_checkpoint", "keep_going", "take_over")
 _NAMES = {*(setting.name for setting in SETTINGS), *_SWITCHES, "allow_deletes", "env_file", "secret_scope"}
 
 

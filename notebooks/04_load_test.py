@@ -178,6 +178,7 @@ for label in labels:
         ask(settings.neo4j, f"DROP CONSTRAINT {quoted(rule['name'])} IF EXISTS")
 for index in (test, f"{test}_texts"):
     ask(settings.neo4j, f"DROP INDEX {quoted(index)} IF EXISTS")
+ask(settings.neo4j, "MATCH (n:_DeltaNeo4jLoad) WHERE n.source CONTAINS $test DELETE n", test=test)
 dbutils.fs.rm(folder, True)
 Path(file.name).unlink(missing_ok=True)
 print(f"removed {removed:,} nodes, their constraints and indexes, and {folder}")

@@ -21,8 +21,8 @@ def clear_command(context: click.Context, /, *, debug: bool, yes: bool, allow_re
     """
     Delete from the graph what this mapping's loads wrote.
 
-    Counts the rows and asks first; keeps what others wrote. Removes the checkpoints of the mapping's tables, so that
-    the next load reads every row.
+    Counts the rows and asks first; keeps what others wrote. Removes the checkpoints of the mapping's tables, and what
+    the graph's registry says of them, so that the next load reads every row.
     """
     settings = build.load_settings(collected(context, flags))
     settings.neo4j.require_local(allow_remote=allow_remote)

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     "--allow-deletes", type=click.IntRange(min=0), metavar="N",
     help="Number of nodes that the run may delete of each table (default a fifth or 1,000, never the last one).",
 )  # fmt: skip
+@click.option(
+    "--take-over", is_flag=True,
+    help="Load tables that another state has loaded into the graph; that state is refused from then on (default stop).",
+)  # fmt: skip
 @options(*ORIGIN_OPTIONS, *OUTPUT_OPTIONS)
 @click.pass_context
 def load_command(
@@ -46,6 +50,7 @@ def load_command(
     reset_checkpoint: bool,
     keep_going: bool,
     allow_deletes: int | None,
+    take_over: bool,
     **flags: Any,
 ) -> None:
     """
@@ -56,9 +61,8 @@ def load_command(
 
     def prepare() -> Work:
         found = collected(context, flags)
-        settings = build.load_settings(
-            found, reset_checkpoint=reset_checkpoint, keep_going=keep_going, allow_deletes=allow_deletes
-        )
+        switches = {"reset_checkpoint": reset_checkpoint, "keep_going": keep_going, "take_over": take_over}
+        settings = build.load_settings(found, **switches, allow_deletes=allow_deletes)
 
         def work(spark: SparkSession, startup_seconds: float) -> RunReport:
             from delta_neo4j.runs.load import load

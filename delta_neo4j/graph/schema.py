@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from delta_neo4j.errors import GraphUnavailableError, PreflightError
 from delta_neo4j.graph import key_conflicts
 from delta_neo4j.graph.bolt.queries import StatementError, open_queries
+from delta_neo4j.graph.cypher import registry as registry_text
 from delta_neo4j.graph.cypher import schema as schema_text
 from delta_neo4j.graph.key_conflicts import drop_index
 from delta_neo4j.mapping.identifiers import as_typed
@@ -23,14 +24,14 @@ ONLINE_TIMEOUT = 600.0  # seconds; an index over an existing graph takes minutes
 
 def ensure(connection: Connection, mapping: Mapping) -> None:
     """
-    Create every constraint and index of the mapping and wait until all are online.
+    Create every constraint and index of the mapping and the registry's constraint; wait until all are online.
 
     Raises `PreflightError` if one cannot be created, differs from an existing one, or failed, and
     `GraphUnavailableError` if one is not online in time.
     """
     with open_queries(connection, retry_seconds=connection.retry_seconds) as session:
         try:
-            for label, key in node_keys(mapping):
+            for label, key in ((registry_text.LABEL, registry_text.KEY), *node_keys(mapping)):
                 _ensure_constraint(session, label, key)
             filters = session.server_year >= FILTERS_SINCE
             for table in mapping.tables:

@@ -19,7 +19,8 @@ A micro-batch that the ledger has recorded is skipped. For any other one:
    `chunks`.
    If the table still has keys that rows said were gone: these steps once more, for the table's rows of these keys.
 9. Delete the text nodes that no row points at, and after deletes the end nodes without relationships.
-10. `dead_letters`, `ledger`: append the dead letters, then the ledger row.
+10. `dead_letters`, `registry`, `ledger`: append the dead letters, write the micro-batch into the graph's registry,
+   append the ledger row. A run that has lost its lease stops before step 8, or here.
 
 Each name in back-ticks is a hook: it receives the value of that step and returns the value to go on with.
 """
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -37,7 +39,8 @@ from delta_neo4j.graph.versions import row_versions
 from delta_neo4j.graph.writer import GraphWriter, TextVectors
 from delta_neo4j.pipeline import gone_keys
 from delta_neo4j.pipeline.count import count_rows
-from delta_neo4j.pipeline.slices import Done, Slice, can_look_up
+from delta_neo4j.pipeline.lease import keep_lease
+from delta_neo4j.pipeline.slices import Done, Slice, can_look_up, once_more
 from delta_neo4j.pipeline.sweeps import sweep
 from delta_neo4j.pipeline.texts import batch_texts, embed, of_slice
 from delta_neo4j.source import change_feed, failing_expressions, freeze, ranking
@@ -96,10 +99,12 @@ class Batch:
     def _embed_and_write(self, frozen: DataFrame, allowance: Allowance, gone: Gone | None = None) -> bool:
         """Embed the winners' texts, delete what is gone, write the winners; return as `_write` does."""
         if not self.states.get(ranking.WINNER):
+            keep_lease(self.step)
             return self._delete(gone)
         winners = frozen.where(frozen[ranking.STATE] == ranking.WINNER)
         texts = batch_texts(self.step, winners, self.account)
         filled = embed(self.step, texts, allowance, self.account)
+        keep_lease(self.step)
         left_texts = self._delete(gone)
         return self._write(texts, filled, allowance) or left_texts
 
@@ -230,25 +235,27 @@ class Batch:
         if can_look_up(table, read_before=read_before, texts_embedded=embedded):
             done, remaining = steps.look_up(hook("look_up", rows))
             self._add(steps, done)
-        return remaining is not None and self._write_nodes(steps, remaining, texts)
+        if remaining is None:
+            return False
+        passes = partial(self._write_nodes, steps, remaining, texts)
+        results = [self._add(steps, done) for done in once_more(passes)]
+        return any(done.left_texts for done in results)
 
-    def _write_nodes(self, steps: Slice, rows: DataFrame, texts: BatchTexts) -> bool:
-        """Write the rows' nodes, text nodes, relationships type by type, and chunks; return as `_write` does."""
+    def _write_nodes(self, steps: Slice, rows: DataFrame, texts: BatchTexts) -> list[Done]:
+        """Write the rows' nodes, text nodes, relationships type by type, and chunks; return the results."""
         table, hook = self.step.table, self.step.hook
-        nodes = self._add(steps, steps.nodes(hook("nodes", rows)))
-        refused, left_texts = 0, nodes.left_texts
+        nodes = steps.nodes(hook("nodes", rows))
+        done, seen = [nodes], nodes.rows_in_graph
         if table.text_nodes and table.embedding:
-            self._add(steps, steps.texts(hook("texts", texts.distinct(rows)), table.text_nodes, table.embedding))
+            done.append(steps.texts(hook("texts", texts.distinct(rows)), table.text_nodes, table.embedding))
         for position, relationship in enumerate(table.relationships):
-            related = hook(f"relationships {relationship.type}", rows)
-            done = self._add(
-                steps, steps.relationships(related, position, rows_in_graph=nodes.rows_in_graph, stamp=not refused)
-            )
-            refused, left_texts = refused + done.refused, left_texts or done.left_texts
+            related, stamp = hook(f"relationships {relationship.type}", rows), not any(each.refused for each in done)
+            done.append(steps.relationships(related, position, rows_in_graph=seen, stamp=stamp))
         if table.chunks and table.embedding and texts.chunks is not None:
-            chunked, how = hook("chunks", rows), (texts.chunks, table.chunks, table.embedding)
-            self._add(steps, steps.chunks(chunked, *how, rows_in_graph=nodes.rows_in_graph, stamp=not refused))
-        return left_texts
+            chunked, stamp = hook("chunks", rows), not any(each.refused for each in done)
+            how = (texts.chunks, table.chunks, table.embedding)
+            done.append(steps.chunks(chunked, *how, rows_in_graph=seen, stamp=stamp))
+        return done
 
     def _add(self, steps: Slice, done: Done) -> Done:
         """Add the account and dead letters of a step to those of the micro-batch; return `done`."""
@@ -281,7 +288,9 @@ class Batch:
             self.dead_letters.keep()
             account = step.hook("ledger", self.account)
             account.check(self.where)
-            step.ledger.record(rows.sparkSession, self.target.run_id, self.batch_id, self.attempt, account)
+            version = keep_lease(step, step.hook("registry", step.entry(self.batch_id)))
+            attempt = (self.target.run_id, self.batch_id, self.attempt)
+            step.ledger.record(rows.sparkSession, *attempt, account=account, version=version)
         extra = {"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read}
         log.info("batch.loaded", extra={**extra, "seconds": account.seconds})
 

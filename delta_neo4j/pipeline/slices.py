@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j.errors import BalanceError, CheckpointHeldError
+from delta_neo4j.errors import BalanceError
 from delta_neo4j.graph.cypher.relationships import may_settle
-from delta_neo4j.graph.overtaken import is_overtaken
 from delta_neo4j.state.account import Account
 from delta_neo4j.state.dead_letters import keyed
 
@@ -150,8 +149,8 @@ class Slice:
         Merge the edges of one relationship type, that at `position` of the table's relationships.
 
         Raises `BalanceError` if the pass sees another number of rows than `rows_in_graph` (from the step `nodes`), or
-        if a text node is missing; `CheckpointHeldError` if another run has written these rows since. With `stamp` the
-        pass of the last type marks rows as complete. A refused edge becomes a dead letter; its row stays written.
+        if a text node is missing. With `stamp` the pass of the last type marks rows as complete. A refused edge becomes
+        a dead letter; its row stays written.
         """
         relationship, account = self.table.relationships[position], Account()
         with account.timed("relate"):
@@ -206,10 +205,6 @@ class Slice:
         return (self.letters.of_refused(rows, written.refusals, stage),) if written.refusals else ()
 
     def _check_seen(self, kind: str, seen: int, expected: int) -> None:
-        if seen < expected and is_overtaken(self.writer.target.connection, self.table, self.writer.version.newest):
-            raise CheckpointHeldError(
-                f"{self.where}: another run writes the same rows to the graph; wait until it ends, then run again"
-            )
         if seen != expected:
             raise BalanceError(
                 f"{self.where} does not add up: the graph holds {expected} rows of a slice, the {kind} pass saw {seen} "
@@ -220,6 +215,20 @@ class Slice:
     def _add_texts(account: Account, written: Written) -> None:
         account.without_text += written.counts["without_text"]
         account.add_truncated(None if written.counts["length_unknown"] else written.counts["truncated"])
+
+
+def once_more(passes: Callable[[], list[Done]]) -> list[Done]:
+    """
+    Return the results of the passes over a slice's rows; if they do not agree on the rows, run all of them once more.
+
+    A frame's rows or another program may have changed nodes between two passes. The second time such rows are
+    superseded, or written again, and the rows that the first time has written are unchanged. Raises `BalanceError` if
+    the passes do not agree again.
+    """
+    try:
+        return passes()
+    except BalanceError:
+        return passes()
 
 
 def can_look_up(table: Table, *, read_before: bool, texts_embedded: int) -> bool:

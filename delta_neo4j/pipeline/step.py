@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from delta_neo4j.graph.registry import Entry
 from delta_neo4j.settings.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.settings.limits import LIMITS, Limits
 from delta_neo4j.source.change_feed import CDF
@@ -35,8 +36,10 @@ class Step:
     `position` is what the ledger had recorded when the run began. If `deletes` is set, each row is a key of that table
     to delete, and `table` has only the key. `source_version` is the table's newest version when the run began, None for
     rows that are read from no table; `allow_deletes` is the number that the user gave. `staging_path` is the folder of
-    the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `hook(name, value)` is called
-    between the steps of a micro-batch and returns the value to go on with; `pipeline.batch` lists the names.
+    the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `state_id` is the state's in the
+    graph's registry, None for rows that are not registered there: those of frames and of streams of the caller.
+    `hook(name, value)` is called between the steps of a micro-batch and returns the value to go on with;
+    `pipeline.batch` lists the names.
     """
 
     table: Table
@@ -51,6 +54,7 @@ class Step:
     source_version: int | None = None
     allow_deletes: int | None = None
     tokenizer: str | None = None
+    state_id: str | None = None
     budget: Budget = UNLIMITED
     limits: Limits = LIMITS
     hook: Callable[[str, Any], Any] = no_hook
@@ -59,6 +63,12 @@ class Step:
         """Return what the budget still allows after the run's recorded micro-batches."""
         counts = self.budget.counts_texts
         return Allowance(self.budget, *(self.ledger.spent(spark, self.target.run_id) if counts else (0, 0.0)))
+
+    def entry(self, batch_id: int) -> Entry:
+        """Return what the graph's registry says when the graph has the micro-batch."""
+        load, table = self.load, self.table
+        identity = (table.name, table.source, load.source_mode, self.state_id or "", load.load_id)
+        return Entry(*identity, batch_id, load.version(batch_id))
 
     @property
     def follows_deletes(self) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from delta_neo4j.graph import deletes
+from delta_neo4j.graph import deletes, registry
 from delta_neo4j.graph.bolt.queries import open_queries
 from delta_neo4j.graph.bolt.server import server_version
 from delta_neo4j.graph.cypher import deletes as delete_text
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.mapping.plan import Retired, Table
+from delta_neo4j.runs.leases import leased
+from delta_neo4j.settings.limits import LIMITS
 from delta_neo4j.source import grants
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
@@ -20,6 +23,7 @@ from delta_neo4j.state.tables import State
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from delta_neo4j.settings.connection import Connection
     from delta_neo4j.settings.values import LoadSettings
 
 log = logging.getLogger(__name__)
@@ -95,9 +99,19 @@ def clear(spark: SparkSession, settings: LoadSettings, tables: list[Loaded]) -> 
     Remove the tables' checkpoints, delete what `loaded` counted, then delete end nodes that have no relationship.
 
     Returns a line for each delete. The cache, the ledger, constraints and indexes stay. After an interruption, call
-    it again.
+    it again. Raises `CheckpointHeldError` if a run loads one of the tables.
     """
-    connection, lines = settings.neo4j.connection(settings.graph_retry_seconds), []
+    connection = settings.neo4j.connection(settings.graph_retry_seconds)
+    tokens = [token.removesuffix(":") for each in tables for token in each.tokens]
+    with leased(connection, tokens, f"clear-{uuid.uuid4().hex[:12]}", LIMITS):
+        lines = _cleared(spark, settings, connection, tables)
+        if removed := registry.remove(connection, tokens):
+            lines.append(f"the registry in the graph: {removed:,} hidden nodes removed (what was loaded, by table)")
+    return lines
+
+
+def _cleared(spark: SparkSession, settings: LoadSettings, connection: Connection, tables: list[Loaded]) -> list[str]:
+    lines = []
     for each in tables:
         # Remove the checkpoint before the rows: if a load starts between the two, it reads every row again. In the
         # other order it would take the deleted rows for loaded.

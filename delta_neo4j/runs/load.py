@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from delta_neo4j.graph.passes.runner import is_connect
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.pipeline.loader import BatchLoader
 from delta_neo4j.pipeline.step import Step, no_hook
-from delta_neo4j.runs import source_modes
+from delta_neo4j.runs import registry_check, source_modes
 from delta_neo4j.runs.error_translation import EXPECTED, as_loader_error
+from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
 from delta_neo4j.runs.report.summary import RunReport, TableRun
@@ -28,6 +30,7 @@ from delta_neo4j.source import append_stream, change_feed, delta
 from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state import checkpoint
+from delta_neo4j.state.mappings import MappingHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming.query import StreamingQuery
 
     from delta_neo4j.errors import LoaderError
+    from delta_neo4j.mapping.plan import Mapping
+    from delta_neo4j.runs.prepare import Ready
     from delta_neo4j.settings.values import LoadSettings
     from delta_neo4j.state.tables import State
 
@@ -56,36 +61,63 @@ def load(
     The run calls `hook` between the steps of a micro-batch, and adds `startup_seconds` to the report's total. An
     expected failure is in the report's `error`; any other exception is raised.
     """
+    step_of = partial(make_step, hook=hook, limits=limits)
     return reported(
         spark,
         settings,
-        lambda state, report: _run(spark, settings, state, report, partial(make_step, hook=hook, limits=limits)),
+        lambda state, report: _run(spark, settings, state, report, step_of=step_of, limits=limits),
         command="load",
         startup_seconds=startup_seconds,
     )
 
 
 def _run(
-    spark: SparkSession, settings: LoadSettings, state: State, report: RunReport, step_of: Callable[..., Step]
+    spark: SparkSession,
+    settings: LoadSettings,
+    state: State,
+    report: RunReport,
+    *,
+    step_of: Callable[..., Step],
+    limits: Limits,
 ) -> None:
     began = time.monotonic()
-    budget = settings.budget(report.started_at.timestamp())
     mapping = read_mapping(settings.mapping, settings.sources, settings.located)
     findings = check(spark, mapping, settings, state)
     source_modes.check(settings, mapping.tables, findings.sources)
     ready = prepare(spark, mapping, settings, state, findings)
-    if settings.reset_checkpoint:
-        for table in mapping.tables:
-            checkpoint.reset(spark, checkpoint_folder(settings, table))
     report.record_preflight(ready, spark.version)
     log.info("embedder.chosen", extra={"reason": ready.embedder_reason})
     report.seconds["preflight"] = time.monotonic() - began
+    connection = settings.neo4j.connection(settings.graph_retry_seconds)
+    tokens = source_modes.tokens(mapping.tables, ready.sources)
+    with leased(connection, tokens, report.run_id, limits) as (entries, awaited):
+        ready = replace(ready, registry=entries)
+        if awaited:  # the run that was waited for may be the state's first
+            names = [table.name for table in mapping.tables]
+            ready = replace(ready, histories=MappingHistory.of_all(spark, state, names))
+        _load_tables(spark, settings, mapping, ready, report=report, step_of=step_of)
+
+
+def _load_tables(
+    spark: SparkSession,
+    settings: LoadSettings,
+    mapping: Mapping,
+    ready: Ready,
+    *,
+    report: RunReport,
+    step_of: Callable[..., Step],
+) -> None:
+    budget = settings.budget(report.started_at.timestamp())
+    if settings.reset_checkpoint:
+        for table in mapping.tables:
+            checkpoint.reset(spark, checkpoint_folder(settings, table))
     failures: list[LoaderError] = []
     for table in mapping.tables:
         source = ready.sources[table.name]
         run = TableRun(table.name, None, source_modes.wanted(settings, table) or "auto", source.version)
         try:
             step = step_of(spark, settings, table, ready, mapping.tables, run_id=report.run_id, budget=budget)
+            registry_check.settle(step, ready.registry)
             run.load_id, run.source_mode = step.load.load_id, step.load.source_mode
             run.unread_feed = source.has_feed and run.source_mode == append_stream.APPEND
             report.tables.append(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from delta_neo4j.embedding import model_identity
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.graph.passes.runner import PassRunner
+    from delta_neo4j.graph.registry import Entry
     from delta_neo4j.mapping.plan import Mapping
     from delta_neo4j.runs.preflight import Findings
     from delta_neo4j.settings.values import LoadSettings, TextSettings
@@ -27,7 +28,11 @@ NO_MODEL = "precomputed"  # the model id if no text is embedded
 
 @dataclass(frozen=True)
 class Ready:
-    """Everything that a run needs to begin, by table name; `server_version` is None for a run without Neo4j."""
+    """
+    Everything that a run needs to begin, by table name; `server_version` is None for a run without Neo4j.
+
+    `registry`: what the graph holds, by source token; a run that holds leases fills it.
+    """
 
     sources: dict[str, SourceVersion]
     histories: dict[str, MappingHistory]
@@ -37,6 +42,7 @@ class Ready:
     server_version: str | None
     database_id: str | None
     runner: PassRunner
+    registry: dict[str, Entry] = field(default_factory=dict)
 
 
 def prepare(spark: SparkSession, mapping: Mapping, settings: LoadSettings, state: State, findings: Findings) -> Ready:

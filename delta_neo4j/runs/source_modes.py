@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from delta_neo4j.errors import PreflightError
+from delta_neo4j.settings.names import SourceMode
 from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
+from delta_neo4j.source.delta import source_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +28,12 @@ def chosen(settings: StreamSettings, table: Table, source: SourceVersion, mapped
     """Return the mode of a load that begins: as `wanted`, or else the change feed if it can be used."""
     usable = source.has_feed and not _sharing(table, mapped)
     return wanted(settings, table) or (CDF if usable else APPEND)
+
+
+def tokens(tables: Iterable[Table], sources: dict[str, SourceVersion]) -> list[str]:
+    """Return the source tokens that loads of the tables can have, in any mode."""
+    modes = [mode for mode in get_args(SourceMode) if mode != "auto"]
+    return [source_token(table.name, sources[table.name].table_id, mode) for table in tables for mode in modes]
 
 
 def check(settings: StreamSettings, tables: Iterable[Table], sources: dict[str, SourceVersion]) -> None:

@@ -19,7 +19,7 @@ from delta_neo4j.graph.target import Target
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.pipeline.loader import BatchLoader
 from delta_neo4j.pipeline.step import Step, no_hook
-from delta_neo4j.runs import source_modes
+from delta_neo4j.runs import registry_check, source_modes
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
 from delta_neo4j.runs.run import travel_by_value
@@ -60,7 +60,7 @@ def make_step(
     """
     Build the step that loads `table`, one of the `mapped` tables: resume the load of its checkpoint, or begin one.
 
-    Raises `PreflightError` if the checkpoint was begun with another mapping, source table or graph.
+    Raises `PreflightError` if checkpoint or graph were begun with another mapping, source table, graph or state.
     """
     state, folder = State(settings.state), checkpoint_folder(settings, table)
     source = ready.sources[table.name]
@@ -69,8 +69,7 @@ def make_step(
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
     held = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
     mode = held.source_mode if held else source_modes.chosen(settings, table, source, mapped)
-    if held is None and history.has_other_key(table, ready.database_id):
-        _clear_relationships(settings, table, history)
+    _agree_with_graph(settings, table, ready, mode, is_new=held is None)
     with ThreadPoolExecutor(1) as beside:
         # Recording the mapping is a Delta commit (a second on a cold JVM); read the ledger meanwhile.
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
@@ -81,10 +80,19 @@ def make_step(
             load_ = checkpoint.begin(spark, folder, position.newest_epoch, source_mode=mode, **kind)
         recording.result()
     whole = history.with_retired(table, mapped)
-    step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget)
+    step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, state_id=history.state_id)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
+
+
+def _agree_with_graph(settings: LoadSettings, table: Table, ready: Ready, mode: str, *, is_new: bool) -> None:
+    """Check that no other state has loaded the table; delete relationships that a new load would not find."""
+    history = ready.histories[table.name]
+    entry = ready.registry.get(delta.source_token(table.name, ready.sources[table.name].table_id, mode))
+    registry_check.check_state(entry, history.state_id, take_over=settings.take_over)
+    if is_new and history.has_other_key(table, ready.database_id):
+        _clear_relationships(settings, table, history)
 
 
 def _held_load(
@@ -125,6 +133,7 @@ def _step(
     *,
     run_id: str,
     budget: Budget,
+    state_id: str | None = None,
 ) -> Step:
     state = State(settings.state)
     return Step(
@@ -145,6 +154,7 @@ def _step(
         staging_path=f"{checkpoint_folder(settings, table)}/staging/{run_id}",
         budget=budget,
         tokenizer=tokenizer_text() if table.chunks else None,
+        state_id=state_id,
     )
 
 

@@ -56,7 +56,7 @@ def embedding_settings(found: Mapping[str, Found]) -> EmbeddingSettings:
 
 
 def load_settings(found: Mapping[str, Found], **switches: bool | int | None) -> LoadSettings:
-    """Return all settings of a load; `switches` are `reset_checkpoint`, `keep_going` and `allow_deletes`."""
+    """Return all settings of a load; `switches`: its fields that have no row in `names`."""
     return _table_settings(LoadSettings, found, neo4j=neo4j_settings(found), **switches)
 
 

@@ -21,6 +21,9 @@ class Limits:
     # The guard on deletes: a run that deletes more than both may follow a source that somebody emptied by mistake.
     delete_floor: int = 1_000
     delete_share: float = 0.2
+    # The lease of a run on its sources, in seconds: how long it holds, and how often it is renewed.
+    lease_seconds: float = 60.0
+    renew_seconds: float = 15.0
 
     def dead_letters(self, rows_read: int) -> int:
         """Return the number of dead letters that a micro-batch of `rows_read` rows may have."""

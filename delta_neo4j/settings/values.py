@@ -222,6 +222,7 @@ class LoadSettings(StreamSettings):
 
     neo4j: Neo4jSettings
     allow_deletes: int | None = Field(None, ge=0)
+    take_over: bool = False  # load what another state has loaded into the graph
     reset_checkpoint: bool = False
     keep_going: bool = False  # if a table fails: load the other tables, then fail
     graph_retry_seconds: FiniteFloat = 300.0

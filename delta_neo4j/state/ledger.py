@@ -29,6 +29,9 @@ class LedgerPosition:
     rows_recorded: int  # by how many rows the table has grown by them, since the load began
     read_before: bool  # whether an earlier load recorded micro-batches of the same table
     newest_epoch: int  # of any load in the state, in milliseconds since 1970
+    registered: int | None = (
+        None  # highest version that the graph's registry got too; None: none, or by an older release
+    )
 
 
 NOTHING_RECORDED = LedgerPosition(last_recorded=-1, rows_recorded=0, read_before=False, newest_epoch=0)
@@ -70,9 +73,11 @@ class Ledger:
             F.sum(F.when(of_load, added)),
             F.max(F.when(earlier, 1)),
             F.max(F.regexp_extract("attempt", r"^(\d+)-", 1)),
+            F.max(F.when(of_load, F.col("version"))) if "version" in ledger.columns else F.lit(None),
         )
-        batch, rows, before, epoch = totals.collect()[0]
-        return LedgerPosition(-1 if batch is None else int(batch), int(rows or 0), bool(before), int(epoch or 0))
+        batch, rows, before, epoch, version = totals.collect()[0]
+        last = -1 if batch is None else int(batch)
+        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version)
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Return (number of micro-batches, sum of their accounts) of this load in one run."""
@@ -85,13 +90,26 @@ class Ledger:
             total.add(_account(row))
         return len(rows), total
 
-    def record(self, spark: SparkSession, run_id: str, batch_id: int, attempt: str, account: Account) -> None:
-        """Append the ledger row of a micro-batch; Delta ignores a second row of the same load and batch id."""
+    def record(
+        self,
+        spark: SparkSession,
+        run_id: str,
+        batch_id: int,
+        attempt: str,
+        *,
+        account: Account,
+        version: int | None = None,
+    ) -> None:
+        """
+        Append the ledger row of a micro-batch; Delta ignores a second row of the same load and batch id.
+
+        `version`: the micro-batch's version in the graph's registry, None if it is not registered there.
+        """
         row = (
             self.load_id, batch_id, attempt, run_id, self.table_name, self.source_mode, account.rows_read,
             json.dumps(account.outcomes), account.without_text, account.truncated, json.dumps(account.relationships),
             json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds),
-            dt.datetime.now(dt.UTC), json.dumps(account.kinds),
+            dt.datetime.now(dt.UTC), json.dumps(account.kinds), version,
         )  # fmt: skip
         self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id))
 

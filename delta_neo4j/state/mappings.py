@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +36,26 @@ _NO_KEY = (Property("none", TEXT_HASH, "string"),)
 
 @dataclass(frozen=True)
 class MappingHistory:
-    """The records of one table's mappings, oldest first."""
+    """
+    The records of one table's mappings, oldest first.
+
+    `state_id` stands for the state in the graph's registry: that of the oldest record with one, or a new one.
+    """
 
     state: State
     table_name: str
     records: tuple[dict[str, Any], ...]
+    state_id: str = ""
 
     @classmethod
     def of_all(cls, spark: SparkSession, state: State, names: list[str]) -> dict[str, MappingHistory]:
         """Return the history of each named table, all from one read."""
         rows = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at").collect()
         records = [row.asDict() for row in rows]
-        return {name: cls(state, name, tuple(r for r in records if r["table_name"] == name)) for name in names}
+        of_table = {name: tuple(r for r in records if r["table_name"] == name) for name in names}
+        new = uuid.uuid4().hex[:12]
+        ids = {name: next((r["state_id"] for r in held if r.get("state_id")), new) for name, held in of_table.items()}
+        return {name: cls(state, name, held, ids[name]) for name, held in of_table.items()}
 
     @property
     def columns(self) -> dict[str, str] | None:
@@ -85,10 +94,10 @@ class MappingHistory:
         """Append a record of this load of a source into a graph, unless it equals the last record."""
         columns = json.dumps(columns_of(source.schema))
         row = (table.name, source.table_id, mode, table.digest, json.dumps(_writes(table)), columns, database_id)
-        names = ("table_id", "source_mode", "digest", "writes", "columns", "database_id")
+        names = ("table_id", "source_mode", "digest", "writes", "columns", "database_id", "state_id")
         last = self.records[-1] if self.records else {}
-        if row[1:] != tuple(last.get(name) for name in names):
-            self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC))])
+        if (*row[1:], self.state_id) != tuple(last.get(name) for name in names):
+            self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC), self.state_id)])
 
     def with_retired(self, table: Table, mapped: Iterable[Table] = ()) -> Table:
         """

@@ -6,6 +6,8 @@ import json
 
 # What differs between two loads of the same rows by design: when they were loaded, not what they hold.
 RUN_BOUND = "_dn_version"
+# The loader's own account of its loads, which is no part of what they hold.
+REGISTRY = "_DeltaNeo4jLoad"
 
 
 def dump(driver, database="neo4j"):
@@ -18,7 +20,7 @@ def dump(driver, database="neo4j"):
     with driver.session(database=database) as session:
         nodes = [
             (_node(record["labels"], record["properties"]))
-            for record in session.run("MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties")
+            for record in session.run(f"MATCH (n:!{REGISTRY}) RETURN labels(n) AS labels, properties(n) AS properties")
         ]
         edges = [
             (

@@ -7,6 +7,8 @@ import json
 from neo4j.spatial import CartesianPoint, Point, WGS84Point
 from neo4j.time import Date, DateTime
 
+from tests.support.graph_dump import REGISTRY
+
 _POINTS = {7203: CartesianPoint, 4326: WGS84Point}  # by srid
 
 
@@ -14,18 +16,21 @@ def lines(driver, shown=lambda _, value: value, database="neo4j"):
     """
     Give constraints and indexes, nodes and relationships, a line each; equal graphs give equal lines.
 
-    All properties are there, with the values that `shown` gives. A relationship names its nodes by their place among
-    the nodes.
+    The registry is left out. All properties are there, with the values that `shown` gives. A relationship names its
+    nodes by their place among the nodes.
     """
 
     def properties(record):
         return _plain({name: shown(name, value) for name, value in record["properties"].items()})
 
     with driver.session(database=database) as session:
-        schema = [record["made"] for query in _SCHEMA for record in session.run(query)]
+        made = [record["made"] for query in _SCHEMA for record in session.run(query)]
+        schema = [statement for statement in made if REGISTRY not in statement]
         nodes = {
             record["id"]: json.dumps({"labels": sorted(record["labels"]), "properties": properties(record)})
-            for record in session.run("MATCH (n) RETURN elementId(n) AS id, labels(n) AS labels, n{.*} AS properties")
+            for record in session.run(
+                f"MATCH (n:!{REGISTRY}) RETURN elementId(n) AS id, labels(n) AS labels, n{{.*}} AS properties"
+            )
         }
         places = {element: place for place, element in enumerate(sorted(nodes, key=nodes.get))}
         edges = [

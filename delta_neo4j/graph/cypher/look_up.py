@@ -1,4 +1,4 @@
-"""The statements that find what the graph has of a table: its unchanged rows, and rows of a newer run."""
+"""The statement that finds the rows of a table that the graph has unchanged."""
 
 from __future__ import annotations
 
@@ -24,10 +24,3 @@ WHERE n._dn_hash = row.h{" AND n._dn_rel_hash = row.r" if table.edge_types else 
   AND NOT (n._dn_version STARTS WITH $source AND n._dn_version > row.v)
 FOREACH (_ IN CASE WHEN n._dn_version = row.v THEN [] ELSE [1] END | SET n._dn_version = row.v)
 RETURN collect(row.i) AS same"""
-
-
-def newer_row(table: Table) -> str:
-    """Build the search for a node that a newer run wrote: parameters `$source`, `$version`; at most one record."""
-    return f"""MATCH (n:{quoted(table.labels[0])})
-WHERE n._dn_version STARTS WITH $source AND n._dn_version > $version
-RETURN 1 AS found LIMIT 1"""

@@ -86,7 +86,7 @@ class World:
     def check(self):
         """Compare the whole graph with what it must be; a node that no row has holds its key and its owner alone."""
         nodes, edges = {}, {}
-        for row in self.graph.query("MATCH (n) RETURN labels(n) AS labels, properties(n) AS p"):
+        for row in self.graph.query("MATCH (n:!_DeltaNeo4jLoad) RETURN labels(n) AS labels, properties(n) AS p"):
             label, p = next(each for each in ("Maker", "Part", "Model") if each in row["labels"]), row["p"]
             mapped = {name: p[name] for name in p if not name.startswith("_dn_") and name != "embedding"}
             key = mapped[f"{label.lower()}_id"]

@@ -63,7 +63,8 @@ def test_nodes_that_two_tables_fill_go_whole(spark, lts_graph, loads, tmp_path, 
     lts_graph.query("MATCH (n:Part {id: 'P3'}) SET n.theirs = 1")
     found = clear.loaded(spark, runs.settings())
     assert [each.what for each in found] == ["5 Part nodes"]
-    (told,) = clear.clear(spark, runs.settings(), found)
+    told, registry = clear.clear(spark, runs.settings(), found)
+    assert registry == "the registry in the graph: 2 hidden nodes removed (what was loaded, by table)"
     assert told in {"sizes and parts: 5 nodes removed", "parts and sizes: 5 nodes removed"}
     left = lts_graph.query("MATCH (n) RETURN labels(n) AS labels, properties(n) AS p")
     assert left == [{"labels": ["Part"], "p": {"id": "P3", "theirs": 1, "_dn_owner": "delta-neo4j"}}]

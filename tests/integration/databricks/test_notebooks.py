@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from delta_neo4j.embedding.base import PROBES
 from delta_neo4j.errors import DeadLetterGateError, LoaderError, SettingsError
-from tests.support.graph_dump import dump
+from tests.support.graph_dump import REGISTRY, dump
 from tests.support.neo4j_servers import PASSWORD
 from tests.support.notebook import Session, bring_in
 from tests.support.places import ROOT
@@ -156,12 +156,10 @@ def mine(lts_graph):
     )
 
     def all_of_it():
-        rules = lts_graph.query("SHOW CONSTRAINTS YIELD name, labelsOrTypes RETURN * ORDER BY name")
-        return (
-            dump(lts_graph.driver),
-            rules,
-            lts_graph.query("SHOW INDEXES YIELD name, labelsOrTypes RETURN * ORDER BY name"),
-        )
+        shown = "YIELD name, labelsOrTypes WHERE NOT $registry IN coalesce(labelsOrTypes, []) RETURN * ORDER BY name"
+        rules = [lts_graph.query(f"SHOW {what} {shown}", registry=REGISTRY) for what in ("CONSTRAINTS", "INDEXES")]
+        registered = lts_graph.value(f"MATCH (n:{REGISTRY}) RETURN count(n) AS c")
+        return dump(lts_graph.driver), rules, registered
 
     return all_of_it
 

@@ -109,7 +109,18 @@ def test_two_runs_on_one_checkpoint_are_told_apart(spark, lts_graph, loads):
 @pytest.mark.parametrize("time_of_step", [1, 3])
 @pytest.mark.parametrize(
     "step",
-    ["read", "validate", "rank", "stage", "embed", "flush", "nodes", "relationships HAS_REMOVAL_EVENT", "ledger"],
+    [
+        "read",
+        "validate",
+        "rank",
+        "stage",
+        "embed",
+        "flush",
+        "nodes",
+        "relationships HAS_REMOVAL_EVENT",
+        "registry",
+        "ledger",
+    ],
 )
 def test_a_job_killed_at_any_step_resumes_to_the_same_graph(spark, lts_graph, loads, step, time_of_step):
     """The kill matrix: every step of an early and of a later micro-batch."""

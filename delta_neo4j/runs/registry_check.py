@@ -1,0 +1,63 @@
+"""The comparison of the graph's registry with the state, when the load of a table begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from delta_neo4j.errors import PreflightError, SourceError
+from delta_neo4j.graph import deletes, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from delta_neo4j.graph.registry import Entry
+    from delta_neo4j.pipeline.step import Step
+    from delta_neo4j.state.ledger import LedgerPosition
+
+
+def check_state(entry: Entry | None, state_id: str, *, take_over: bool) -> None:
+    """Raise `PreflightError` if another state than `state_id` has loaded the source into the graph."""
+    if entry and entry.state != state_id and not take_over:
+        raise PreflightError(
+            f"another state (id {entry.state}, load {entry.load}) has loaded table {entry.table} into this graph, and "
+            "would not notice what this run writes: use that --state; or --take-over, and that state is refused from "
+            "then on"
+        )
+
+
+def lacking(entry: Entry | None, position: LedgerPosition, has_rows: Callable[[], bool]) -> str | None:
+    """
+    Return, as a phrase, what the graph lacks of the micro-batches that the ledger has recorded; None if nothing.
+
+    `has_rows` asks the graph for a row of the source: only that tells where a release before the registry has recorded
+    them all.
+    """
+    if position.registered is None:
+        is_known = entry is not None or position.rows_recorded <= 0
+        return None if is_known or has_rows() else "it has none of the rows"
+    if entry is None:
+        return "its registry does not know the table"
+    if entry.version < position.registered:
+        return f"its registry knows nothing after micro-batch {entry.batch} of load {entry.load}"
+    return None
+
+
+def settle(step: Step, entries: dict[str, Entry]) -> None:
+    """
+    Compare the source's entry in the graph with the ledger; raise `SourceError` if the graph lacks what that recorded.
+
+    `entries`: those of the graph, by source token. Writes one if this state takes the source over, or goes on where a
+    release before the registry ended.
+    """
+    target, position = step.target, step.position
+    entry = entries.get(target.source_token)
+    tokens = [f"{target.source_token}:"]
+    lacks = lacking(entry, position, lambda: deletes.count(target.connection, step.table, tokens, 1) > 0)
+    if lacks:
+        raise SourceError(
+            f"the graph was emptied, or restored from a backup: {lacks}, of which the state has recorded micro-batches "
+            f"up to {position.last_recorded} (table {step.table.name}). Write what it lacks with delta-neo4j verify "
+            "--repair; or read every row again with delta-neo4j load --reset-checkpoint"
+        )
+    if entry.state != step.state_id if entry else position.last_recorded >= 0:
+        registry.write(target.connection, target.source_token, target.run_id, step.entry(position.last_recorded))
