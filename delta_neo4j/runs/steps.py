@@ -26,6 +26,7 @@ from delta_neo4j.runs.run import travel_by_value
 from delta_neo4j.settings.limits import LIMITS, Limits
 from delta_neo4j.source import append_stream, contract, delta, drift
 from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.ledger import NOTHING_RECORDED, Ledger
 from delta_neo4j.state.tables import State
@@ -67,18 +68,22 @@ def make_step(
     table = drift.expanded(table, source.schema)
     history = ready.histories[table.name]
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
-    held = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
-    mode = held.source_mode if held else source_modes.chosen(settings, table, source, mapped)
+    stored = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
+    mode = stored.source_mode if stored else source_modes.chosen(settings, table, source, mapped)
+    held = stored if mode != SNAPSHOT else None  # each run of a snapshot is a load of its own
     if held is None and history.has_other_key(table, ready.database_id):
         _clear_relationships(settings, table, history)
     with ThreadPoolExecutor(1) as beside:
         # Recording the mapping is a Delta commit (a second on a cold JVM); read the ledger meanwhile.
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
         position = Ledger(state, held.load_id if held else "", table.name, mode).position(spark)
+        kind |= {"source_mode": mode, "owes_sweep": bool(history.own_tokens(table.source, source.table_id))}
         if held:
             load_ = checkpoint.resumed(held, position.newest_epoch)
+        elif stored:
+            load_ = checkpoint.mint(position.newest_epoch, **kind)
         else:
-            load_ = checkpoint.begin(spark, folder, position.newest_epoch, source_mode=mode, **kind)
+            load_ = checkpoint.begin(spark, folder, position.newest_epoch, **kind)
         recording.result()
     whole = history.with_retired(table, mapped)
     step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget)

@@ -29,7 +29,7 @@ SCHEMAS = {
     "ledger": (
         "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
         "rows_read BIGINT, outcomes STRING, without_text BIGINT, truncated BIGINT, relationships STRING, "
-        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING"
+        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING, swept BIGINT"
     ),
     "dead_letters": (
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
@@ -37,7 +37,7 @@ SCHEMAS = {
     ),
     "mappings": (
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
-        "database_id STRING, recorded_at TIMESTAMP"
+        "database_id STRING, recorded_at TIMESTAMP, source STRING"
     ),
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }

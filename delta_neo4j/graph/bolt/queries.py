@@ -65,6 +65,14 @@ class Queries:
         records: list[dict[str, Any]] = self._patiently(lambda: self.session.run(statement, parameters).data())
         return records
 
+    def stream(self, statement: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield the records of one statement as the server sends them; raises as `run` does, and repeats nothing."""
+        try:
+            for record in self.session.run(statement, parameters):
+                yield record.data()
+        except (Neo4jError, DriverError) as error:
+            raise self._sorted(error) from error
+
     @property
     def server_year(self) -> int:
         """The first part of the server's version: 5, or the year of a calendar release."""
