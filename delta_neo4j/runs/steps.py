@@ -70,7 +70,7 @@ def make_step(
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
     stored = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
     mode = stored.source_mode if stored else source_modes.chosen(settings, table, source, mapped)
-    held = stored if mode != SNAPSHOT else None  # each run of a snapshot is a load of its own
+    held = stored if mode != SNAPSHOT else None
     if held is None and history.has_other_key(table, ready.database_id):
         _clear_relationships(settings, table, history)
     with ThreadPoolExecutor(1) as beside:
@@ -78,18 +78,26 @@ def make_step(
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
         position = Ledger(state, held.load_id if held else "", table.name, mode).position(spark)
         kind |= {"source_mode": mode, "owes_sweep": bool(history.own_tokens(table.source, source.table_id))}
-        if held:
-            load_ = checkpoint.resumed(held, position.newest_epoch)
-        elif stored:
-            load_ = checkpoint.mint(position.newest_epoch, **kind)
-        else:
-            load_ = checkpoint.begin(spark, folder, position.newest_epoch, **kind)
+        load_ = _load_of_run(spark, folder, stored, position.newest_epoch, kind)
         recording.result()
     whole = history.with_retired(table, mapped)
     step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
+
+
+def _load_of_run(
+    spark: SparkSession, folder: str, stored: checkpoint.Load | None, newest_epoch: int, kind: dict[str, Any]
+) -> checkpoint.Load:
+    """Return the stored load of the checkpoint, resumed, or a new one; each run of a snapshot is a load of its own."""
+    if stored is None:
+        return checkpoint.begin(spark, folder, newest_epoch, **kind)
+    return (
+        checkpoint.mint(newest_epoch, **kind)
+        if kind["source_mode"] == SNAPSHOT
+        else checkpoint.resumed(stored, newest_epoch)
+    )
 
 
 def _held_load(

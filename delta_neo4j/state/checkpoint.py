@@ -133,9 +133,9 @@ def held_load(
         return load
     graph = "graph (server or database, or the database was created again)"
     for what, before, now in (
+        (f"source mode ({load.source_mode})", load.source_mode, source_mode or load.source_mode),
         ("mapping", load.digest, digest),
         ("source table (or the table was dropped and created again)", load.table_id, table_id),
-        (f"source mode ({load.source_mode})", load.source_mode, source_mode or load.source_mode),
         (graph, load.database_id, database_id or load.database_id),
     ):
         if before not in {now, None}:

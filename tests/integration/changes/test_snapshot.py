@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from delta_neo4j.graph import own_rows
+from delta_neo4j.graph.passes.runner import PassRunner
+from delta_neo4j.graph.target import Target
+from delta_neo4j.mapping.model import MappingModel
 from delta_neo4j.settings.limits import Limits
+from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.source.values import sql_type
 from delta_neo4j.state.tables import State
 
 MAPPING = """
@@ -78,7 +86,7 @@ def _counts(table):
 
 @pytest.mark.every_lane
 def test_a_graph_follows_a_view_and_a_parquet_table(sources, runs, newest_graph, endpoint):
-    """New, changed and lost rows arrive; rows that say that they are deleted go; a run of the same rows does nothing."""
+    """New and changed rows arrive, lost and deleted ones go; a run that finds the same rows writes nothing."""
     summary = runs.succeed()
     parts, fits = summary["tables"]
     assert {(each["source_mode"], each["source_version"], each["batches"]) for each in summary["tables"]} == {
@@ -119,7 +127,7 @@ def test_a_graph_follows_a_view_and_a_parquet_table(sources, runs, newest_graph,
 
 
 def test_a_sweep_is_due_until_it_is_done_and_never_deletes_too_much(sources, runs, newest_graph):
-    """A run that ends before the sweep leaves it to the next one; an emptied source stops the run when all is written."""
+    """A run that ends before it leaves it to the next one; an emptied source stops the run."""
     runs.succeed()
 
     def killed(step, value):
@@ -143,6 +151,55 @@ def test_a_sweep_is_due_until_it_is_done_and_never_deletes_too_much(sources, run
     assert len(_parts(newest_graph)) == 6
 
 
+KEYS = {
+    "string": ("a b", "'a b'"), "integer": (7, "7"), "boolean": (True, "true"),
+    "date": (dt.date(1582, 10, 20), "date('1582-10-20')"),
+    "datetime": (dt.datetime(2024, 8, 15, 14, 30, 0, 120, dt.UTC), "datetime('2024-08-15T14:30:00.00012Z')"),
+    "local_datetime": (dt.datetime(2024, 1, 2, 3, 0), "localdatetime('2024-01-02T03:00')"),  # noqa: DTZ001
+}  # fmt: skip
+
+
+def test_own_keys_of_every_type_are_listed(spark, loads, newest_graph, tmp_path):
+    """By a Spark task and by the driver, nodes and edges: the values are those that rows of the source have."""
+    key = [{"property": f"k_{type_}", "column": type_, "type": type_} for type_ in KEYS]
+    one = {"label": "Other", "key": [{"property": "id", "column": "o"}]}
+    edge = {
+        "type": "SEEN",
+        "from": {"label": "Thing", "key": key},
+        "to": one,
+        "key": [{"column": "at", "type": "date"}],
+    }
+    models = [
+        {"name": "n", "source": "n", "labels": ["Thing"], "key": key},
+        {"name": "e", "source": "e", "relationship": edge},
+    ]
+    nodes, edges = (table.planned() for table in MappingModel(tables=models).tables)
+    parts = ", ".join(f"k_{name}: {cypher}" for name, (_, cypher) in KEYS.items())
+    newest_graph.query(
+        f"CREATE (:Thing {{{parts}, _dn_version: 't1:1'}})"
+        "-[:SEEN {at: date('2024-01-01'), _dn_version: 't2:2', _dn_owner: 'delta-neo4j'}]->(:Other {id: 'o'}), "
+        "(:Thing {k_string: 'of a frame', _dn_version: 't3:1'}), (:Thing {k_string: 'b', _dn_version: 't1:2'})"
+    )
+    connection = loads(newest_graph).settings().neo4j.connection(5)
+    values = [value for value, _ in KEYS.values()]
+    for from_tasks in (True, False):
+        target = Target(connection, PassRunner(from_tasks), 2, 1_000, "t1", "run")
+        with deciding_values(spark, "UTC"):
+            found = [
+                own_rows.listed(spark, target, table, ["t1:", "t2:"], str(tmp_path / "own")).collect()
+                for table in (nodes, edges)
+            ]
+        texts = [[tuple(map(str, row)) for row in rows] for rows in found]
+        (node,), (between,) = texts
+        assert (node[-1], between[-1]) == ("t1:1", "t2:2")
+        assert between[:-3] == node[:-1]
+        assert between[-3:-1] == ("o", "2024-01-01")
+        wanted = spark.createDataFrame(
+            [tuple(values)], ", ".join(f"k{i} {sql_type(p)}" for i, p in enumerate(nodes.key))
+        )
+        assert node[:-1] == tuple(map(str, wanted.collect()[0]))
+
+
 KEPT = """
 tables:
   - name: kept
@@ -158,8 +215,8 @@ tables:
 """
 
 
-def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest_graph, tmp_path, loads):
-    """So it closes the gap of a rewritten table; rows of frames and `deletes: keep` stay; an old graph is asked about."""
+def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest_graph, tmp_path):
+    """It closes the gap of a rewritten table; `deletes: keep` and other sources stay; an old graph is asked about."""
     schemas = {"kept": "id STRING", "things": "id STRING, size INT"}
     things = [(str(n), n) for n in range(6)]
     runs = tables(KEPT, {"kept": [("a",), ("b",)], "things": things}, schemas)
