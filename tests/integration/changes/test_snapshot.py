@@ -206,6 +206,7 @@ tables:
     source: kept
     labels: [Kept]
     key: [{column: id}]
+    deleted_when: gone
     deletes: keep
   - name: things
     source: things
@@ -217,9 +218,9 @@ tables:
 
 def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest_graph, tmp_path):
     """It closes the gap of a rewritten table; `deletes: keep` and other sources stay; an old graph is asked about."""
-    schemas = {"kept": "id STRING", "things": "id STRING, size INT"}
+    schemas = {"kept": "id STRING, gone BOOLEAN", "things": "id STRING, size INT"}
     things = [(str(n), n) for n in range(6)]
-    runs = tables(KEPT, {"kept": [("a",), ("b",)], "things": things}, schemas)
+    runs = tables(KEPT, {"kept": [(key, None) for key in "abc"], "things": things}, schemas)
 
     def overwrite(name, rows):
         frame = spark.createDataFrame(rows, schemas[name])
@@ -227,7 +228,7 @@ def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest
 
     assert [each["source_mode"] for each in runs.succeed()["tables"]] == ["append", "append"]
     newest_graph.query("MATCH (n:Thing {id: '5'}) SET n._dn_version = '00000000:' + n._dn_version")  # another source's
-    overwrite("kept", [("a",)])
+    overwrite("kept", [("a", None), ("b", True)])
     overwrite("things", things[1:3])
     stopped = runs.run()
     assert stopped.exit_code == 2
@@ -250,7 +251,7 @@ def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest
     assert (report.exit_code, report.summary()["guard"]) == (5, {"would_remove": 3, "of": 5, "limit": 0})
     kept, swept = runs.succeed(allow_deletes=3)["tables"]
     assert (kept["swept"], swept["swept"], swept["rows_read"]) == (0, 3, 0)
-    assert newest_graph.value("MATCH (n:Kept) RETURN count(n) AS c") == 2
+    assert newest_graph.value("MATCH (n:Kept) RETURN count(n) AS c") == 3
     found = newest_graph.query("MATCH (n:Thing) RETURN n.id AS id ORDER BY id")
     assert [row["id"] for row in found] == ["1", "2", "5"]
     assert [each["swept"] for each in runs.succeed()["tables"]] == [0, 0]
