@@ -98,7 +98,13 @@ def check_guard(step: Step, writer: GraphWriter, gone: Gone, *, writes: bool, de
     nodes = deletes.count(connection, table, tokens)
     limit = step.limits.deletes(nodes + deleted) if given is None else given
     # A micro-batch of a snapshot has all rows of the table.
-    if given is None and not writes and removed >= nodes > 0 and (snapshot or _is_empty(step, gone.leaving, commit)):
+    if (
+        given is None
+        and not writes
+        and removed
+        and removed >= nodes
+        and (snapshot or _is_empty(step, gone.leaving, commit))
+    ):
         limit = min(limit, deleted + removed - 1)
     stop_above(limit, table, deleted + removed, nodes + deleted, "this micro-batch has changed nothing")
 

@@ -63,7 +63,8 @@ class SourceSweep:
         own = own_rows.listed(spark, step.target, table, self.tokens, f"{folder}/own")
         typed = with_typed_values(table.keys_only(), self.rows)
         present = gone_keys.with_keys(table, typed, names).select(*names)
-        freeze.overwrite(own.join(present, names, "left_anti"), f"{folder}/lost")
+        # Without the hint Spark may take the keys for few, and millions of them would fill the driver's memory.
+        freeze.overwrite(own.join(present.hint("merge"), names, "left_anti"), f"{folder}/lost")
         keys = spark.read.schema(own.schema).parquet(f"{folder}/lost")
         lost = Lost(step.hook("sweep", keys), keys.count(), own.count())
         self._check(lost.own - lost.count)

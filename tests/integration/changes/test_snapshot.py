@@ -10,6 +10,8 @@ from delta_neo4j.graph import own_rows
 from delta_neo4j.graph.passes.runner import PassRunner
 from delta_neo4j.graph.target import Target
 from delta_neo4j.mapping.model import MappingModel
+from delta_neo4j.runs.embed import embed
+from delta_neo4j.runs.plan.forecast import forecast
 from delta_neo4j.settings.limits import Limits
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.values import sql_type
@@ -87,6 +89,10 @@ def _counts(table):
 @pytest.mark.every_lane
 def test_a_graph_follows_a_view_and_a_parquet_table(sources, runs, newest_graph, endpoint):
     """New and changed rows arrive, lost and deleted ones go; a run that finds the same rows writes nothing."""
+    settings = runs.settings()
+    assert embed(runs.spark, settings).total.embedding["texts_embedded"] == 3
+    plan = forecast(runs.spark, settings)
+    assert (plan.rows_pending, plan.texts_to_embed) == (12, 0)
     summary = runs.succeed()
     parts, fits = summary["tables"]
     assert {(each["source_mode"], each["source_version"], each["batches"]) for each in summary["tables"]} == {
