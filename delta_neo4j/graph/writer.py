@@ -63,8 +63,7 @@ class GraphWriter:
     Each method selects the columns of a pass from frozen rows (`source.row_columns`) and runs it. It returns `Written`:
     counts by name, the rows that Neo4j refused, and bookmarks. It raises `GraphUnavailableError` if Neo4j does not
     answer, `SettingsError` if Neo4j refuses the user or the database, and `DeadLetterGateError` if more than
-    `refusals_allowed` rows of one task are refused. The writer keeps `bookmarks`, so that a pass sees the writes of the
-    pass before, and in `target` where passes run and how large their transactions may be.
+    `refusals_allowed` rows of one task are refused. It keeps `bookmarks` and `target` up to date for the next pass.
     """
 
     target: Target
@@ -107,7 +106,7 @@ class GraphWriter:
         work = NodePass(
             **self._pass_arguments("nodes", self.limits.node_rows),
             statement=nodes.upsert_nodes(table),
-            parameters={"owner": OWNER, "source": f"{self.target.source_token}:", "maps": self._map_prefixes()},
+            parameters={"owner": OWNER, "source": f"{self.target.source_token}:", "maps": parameters(table)["maps"]},
             property_maps=property_maps(table.properties),
             temporals=sum(map(is_temporal, table.properties)),
             vector_name=vector.property if vector else None,
@@ -213,18 +212,24 @@ class GraphWriter:
         The rows have the key columns only; `table` is the table as it was loaded. Counts rows `deleted`, and
         `unchanged` if the graph has nothing of their key. Raises `GraphUnavailableError` if Neo4j refuses a delete.
         """
-        return self._delete(rows, table, delete_text.delete_rows(table))
+        return self._delete(self._keyed(rows), table, delete_text.delete_rows(table))
 
     def delete_own(self, rows: DataFrame, *, only_find: bool = False) -> Written:
         """As `delete`, but a node that others lead to keeps its key, a newer row its node; `only_find`: only count."""
         build = delete_text.find_rows if only_find else delete_text.delete_own_rows
-        return self._delete(rows, self.table, build(self.table))
+        return self._delete(self._keyed(rows), self.table, build(self.table))
 
-    def _delete(self, rows: DataFrame, table: Table, statement: str) -> Written:
+    def delete_listed(self, keyed: DataFrame) -> Written:
+        """As `delete_own`, for keys (k0…) with the versions (v) that their nodes or edges must still have."""
+        return self._delete(keyed, self.table, delete_text.delete_own_rows(self.table, listed=True))
+
+    def _delete(self, keyed: DataFrame, table: Table, statement: str) -> Written:
         more = {**parameters(table), "source": f"{self.target.source_token}:"}
         work = DeletePass(**self._pass_arguments("delete", self.limits.node_rows), statement=statement, parameters=more)
-        selected = rows.select(*self._identity(RowColumns(self.table, rows.schema)))
-        return self._run(selected.repartition(self.target.write_partitions, "k0"), work)
+        return self._run(keyed.repartition(self.target.write_partitions, "k0"), work)
+
+    def _keyed(self, rows: DataFrame) -> DataFrame:
+        return rows.select(*self._identity(RowColumns(self.table, rows.schema)))
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:
         written, runner = self.target.runner.write(rows, work)
@@ -245,11 +250,6 @@ class GraphWriter:
     def _by_hub(self, rows: DataFrame, hub: list[Any]) -> DataFrame:
         # The rows of a hub follow each other: a transaction locks its record and walks its chain of edges once.
         return rows.repartition(self.target.write_partitions, *hub).sortWithinPartitions(*hub)
-
-    def _map_prefixes(self) -> list[str]:
-        """Return the prefixes of the properties that flattened maps have or had (`name.`)."""
-        maps = [p.name for p in self.table.properties if p.type == "map"]
-        return [f"{name}." for name in (*maps, *self.table.retired.maps)]
 
     def _identity(self, columns: RowColumns) -> list[Column]:
         return identity(columns, self.version.column())

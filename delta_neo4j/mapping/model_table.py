@@ -32,7 +32,7 @@ class TableModel(ColumnsModel):
     """One Delta table: nodes (`labels`, `key`, …) or an edge list (`relationship`)."""
 
     name: SchemaName = Field(description="name of the checkpoint's folder and of the entry in the summary")
-    source: str = Field(min_length=1, description="name or path of a Delta table")
+    source: str = Field(min_length=1, description="name or path of a Delta table, or name of another table or a view")
     labels: list[SchemaName] = Field(
         [], description="labels of the row's node; the key's constraint is on the first one"
     )
@@ -51,10 +51,14 @@ class TableModel(ColumnsModel):
         [], description="columns that order the rows of one key, newest last, whichever micro-batch reads them"
     )
     source_mode: plan.SourceMode | None = Field(
-        None, description="how the source is read: cdf (change data feed), append (new rows), or auto"
+        None,
+        description="how the source is read: cdf (change data feed), append (new rows), snapshot (all rows), or auto",
     )
     deleted_when: Expression | None = Field(
         None, description="Spark SQL condition over source columns; a row that meets it is deleted from the graph"
+    )
+    deletes: Literal["remove", "keep"] = Field(
+        "remove", description="what becomes of the nodes or relationships of rows that the source has no more"
     )
     new_columns: Literal["ignore", "add"] = Field(
         "ignore",
@@ -168,8 +172,8 @@ class TableModel(ColumnsModel):
         """Return the table as a value of the plan; its digest covers all keys that decide what a row writes."""
         # An empty key stays out, so that checkpoints of before there was one still fit. So does the full-text index:
         # Neo4j fills it from the nodes, and no row has to be read again for it.
-        # A checkpoint compares its source mode itself.
-        unset: dict[str, Any] = {"source": True, "fulltext": True, "source_mode": True}
+        # A checkpoint compares its source mode itself. `deletes` decides nothing of what a row writes.
+        unset: dict[str, Any] = {"source": True, "fulltext": True, "source_mode": True, "deletes": True}
         unset |= {name: True for name in ("deleted_when", "sequence_by") if not getattr(self, name)}
         if not self._relationship_key:
             unset["relationship"] = {"key"}
@@ -201,6 +205,7 @@ class TableModel(ColumnsModel):
             fulltext=self.planned_fulltext(),
             source_mode=self.source_mode,
             deleted_when=plan.Input(self.deleted_when, is_expression=True) if self.deleted_when else None,
+            keeps_deleted=self.deletes == "keep",
         )
 
 

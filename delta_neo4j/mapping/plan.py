@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from delta_neo4j.mapping.types import PropertyType
 
 OnMissing = Literal["merge", "skip", "dead_letter"]
-SourceMode = Literal["auto", "append", "cdf"]
+SourceMode = Literal["auto", "append", "cdf", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Retired:
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table and what its rows become: nodes with relationships, or (if `edge` is set) relationships."""
+    """One source and what its rows become: nodes with relationships, or (if `edge` is set) relationships."""
 
     name: str
     source: str
@@ -185,6 +185,7 @@ class Table:
     source_mode: SourceMode | None = None
     sequence_by: tuple[Input, ...] = ()  # columns by which the newest row of a key is known, in any micro-batch
     deleted_when: Input | None = None  # a condition: a row that meets it says that its key is deleted
+    keeps_deleted: bool = False  # what the source has no more stays in the graph
 
     @property
     def inputs(self) -> tuple[Input, ...]:

@@ -170,6 +170,9 @@ class Batch:
         with self.account.timed("read"):
             gone = gone_keys.settle(self.step, frozen.where(frozen[ranking.STATE] == ranking.GONE), count, self.commit)
             self.account.outcomes["superseded"] += gone.still
+            if self.step.table.keeps_deleted:
+                self.account.outcomes["unchanged"] += gone.count
+                return replace(gone, count=0)
             writer, writes = self._slice_steps(None).writer, bool(self.states.get(ranking.WINNER))
             gone_keys.check_guard(self.step, writer, gone, writes=writes, deleted=self.deleted, commit=self.commit)
         return gone

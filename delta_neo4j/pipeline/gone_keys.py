@@ -16,6 +16,7 @@ from delta_neo4j.errors import DeleteGuardError
 from delta_neo4j.graph import deletes
 from delta_neo4j.source import change_feed, freeze
 from delta_neo4j.source.row_columns import RowColumns, with_typed_values
+from delta_neo4j.source.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -50,8 +51,8 @@ def settle(step: Step, rows: DataFrame, count: int, commit: int | None) -> Gone:
         return Gone(rows, count)
     table, names = step.table, [f"key{i}" for i in range(len(step.table.key))]
     of_table = change_feed.rows_at(rows.sparkSession, table, _version(step, commit))
-    keyed = _with_keys(table, with_typed_values(table.keys_only(), of_table), names)
-    wanted = _with_keys(table, rows, names)
+    keyed = with_keys(table, with_typed_values(table.keys_only(), of_table), names)
+    wanted = with_keys(table, rows, names)
     path = f"{step.staging_path}/present"
     found = keyed.select(*names).join(wanted.select(*names), names, "left_semi").distinct()
     freeze.overwrite(found, path)
@@ -63,7 +64,8 @@ def settle(step: Step, rows: DataFrame, count: int, commit: int | None) -> Gone:
     return Gone(leaving, count - still, still, keyed.join(present, names, "left_semi").select(*of_table.columns))
 
 
-def _with_keys(table: Table, rows: DataFrame, names: list[str]) -> DataFrame:
+def with_keys(table: Table, rows: DataFrame, names: list[str]) -> DataFrame:
+    """Add the typed parts of the rows' keys under these names; null where a part has no value of its type."""
     columns = RowColumns(table.keys_only(), rows.schema)
     return rows.withColumns({name: columns.value(p) for name, p in zip(names, table.key, strict=True)})
 
@@ -81,7 +83,8 @@ def check_guard(step: Step, writer: GraphWriter, gone: Gone, *, writes: bool, de
     more than 1,000, or all of them if the micro-batch `writes` none and the table has no rows. The graph is asked only
     if the number of keys makes it necessary.
     """
-    if step.source_version is None or not gone.count:
+    snapshot = step.load.source_mode == SNAPSHOT
+    if not gone.count or (step.source_version is None and not snapshot):
         return
     table, connection, tokens = step.table, step.target.connection, [f"{step.target.source_token}:"]
     given, most = step.allow_deletes, gone.count
@@ -94,15 +97,27 @@ def check_guard(step: Step, writer: GraphWriter, gone: Gone, *, writes: bool, de
     removed, nodes = writer.delete_own(gone.leaving, only_find=True).counts["deleted"], 0
     nodes = deletes.count(connection, table, tokens)
     limit = step.limits.deletes(nodes + deleted) if given is None else given
-    if given is None and not writes and removed and removed >= nodes and _is_empty(step, gone.leaving, commit):
+    # A micro-batch of a snapshot has all rows of the table.
+    if (
+        given is None
+        and not writes
+        and removed
+        and removed >= nodes
+        and (snapshot or _is_empty(step, gone.leaving, commit))
+    ):
         limit = min(limit, deleted + removed - 1)
-    if deleted + removed > limit:
+    stop_above(limit, table, deleted + removed, nodes + deleted, "this micro-batch has changed nothing")
+
+
+def stop_above(limit: int, table: Table, removed: int, nodes: int, so_far: str) -> None:
+    """Raise `DeleteGuardError` if a run would delete `removed` of the table's `nodes` and these exceed the limit."""
+    if removed > limit:
         what = "relationships" if table.edge else "nodes"
         raise DeleteGuardError(
-            f"the source would delete {deleted + removed:,} of the {nodes + deleted:,} {what} of table {table.name}, "
-            f"more than the {limit:,} that a run may delete unasked; this micro-batch has changed nothing. Restore the "
-            f"source, or allow it with --allow-deletes {deleted + removed}",
-            {"would_remove": deleted + removed, "of": nodes + deleted, "limit": limit},
+            f"the source would delete {removed:,} of the {nodes:,} {what} of table {table.name}, more than the "
+            f"{limit:,} that a run may delete unasked; {so_far}. Restore the source, or allow it with "
+            f"--allow-deletes {removed}",
+            {"would_remove": removed, "of": nodes, "limit": limit},
         )
 
 

@@ -83,7 +83,7 @@ class Slice:
         for term in ("expected", "written", "unchanged", "skipped", "dead_lettered", "parallel"):
             terms[term] += counts[term]
         account.writer["end_nodes_created"] += counts["nodes_created"]
-        _add_effort(account, counts)
+        add_effort(account, counts)
         return Done(account, self._refused(rows, written, f"relationships {edge.type}"))
 
     @staticmethod
@@ -93,7 +93,7 @@ class Slice:
             counts = run().counts
         for outcome in ("deleted", "unchanged"):
             account.outcomes[outcome] += counts[outcome]
-        _add_effort(account, counts)
+        add_effort(account, counts)
         return Done(account, left_texts=bool(counts["deleted"]))
 
     def look_up(self, rows: DataFrame) -> tuple[Done, DataFrame | None]:
@@ -110,7 +110,7 @@ class Slice:
         for position, kind in enumerate(self.table.edge_types):
             for term in ("expected", "unchanged"):
                 account.edges(kind)[term] += written.counts[f"expected.{position}"]
-        _add_effort(account, written.counts)
+        add_effort(account, written.counts)
         if not written.remaining:
             return Done(account), None
         remaining, same_key = keyed(self.table, rows, written.remaining, [()] * len(written.remaining), "")
@@ -128,7 +128,7 @@ class Slice:
         self._add_texts(account, written)
         for position, kind in enumerate(self.table.edge_types):
             account.edges(kind)["expected"] += counts[f"expected.{position}"]
-        _add_effort(account, counts)
+        add_effort(account, counts)
         return Done(
             account,
             self._refused(rows, written, "nodes"),
@@ -141,7 +141,7 @@ class Slice:
         account = Account()
         with account.timed("write"):
             written = self.writer.texts(distinct, holder, embedding)
-        _add_effort(account, written.counts)
+        add_effort(account, written.counts)
         return Done(account)
 
     def relationships(self, rows: DataFrame, position: int, *, rows_in_graph: int, stamp: bool) -> Done:
@@ -196,7 +196,7 @@ class Slice:
         terms = account.edges(kind)
         for term in ("written", "unchanged", "skipped", "dead_lettered", "removed", "parallel"):
             terms[term] += written.counts[term]
-        _add_effort(account, written.counts)
+        add_effort(account, written.counts)
         # Dead letters of edges: their rows stay written.
         letters = self._refused(rows, written, f"relationships {kind}")
         return Done(account, letters, refused=len(written.refusals), left_texts=left_texts)
@@ -240,6 +240,7 @@ def can_look_up(table: Table, *, read_before: bool, texts_embedded: int) -> bool
     return read_before and may_settle(table) and not texts_embedded
 
 
-def _add_effort(account: Account, counts: dict[str, int]) -> None:
+def add_effort(account: Account, counts: dict[str, int]) -> None:
+    """Add what the transactions of a pass cost."""
     for term in ("transactions", "retries", "deadlocks", "halved"):
         account.writer[term] += counts[term]

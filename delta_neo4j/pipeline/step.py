@@ -9,6 +9,7 @@ from delta_neo4j.graph.registry import Entry
 from delta_neo4j.settings.budget import UNLIMITED, Allowance, Budget
 from delta_neo4j.settings.limits import LIMITS, Limits
 from delta_neo4j.source.change_feed import CDF
+from delta_neo4j.source.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,5 +73,5 @@ class Step:
 
     @property
     def follows_deletes(self) -> bool:
-        """Whether rows of the table can say that their key is gone."""
-        return self.load.source_mode == CDF or self.table.deleted_when is not None
+        """Whether the load notices that a row is gone from the table, or that it says so."""
+        return self.load.source_mode in {CDF, SNAPSHOT} or self.table.deleted_when is not None

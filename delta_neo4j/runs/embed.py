@@ -94,7 +94,7 @@ def _run(
         allowance = Allowance(budget, spent, report.total.seconds.get("embed", 0.0))
         try:
             with deciding_values(spark, table.timezone):
-                texts = texts_of(table, delta.at(spark, table.source, version))
+                texts = texts_of(table, delta.at(spark, table.source, version), in_files=version is not None)
                 if table.chunks:
                     texts = chunks.as_texts(texts, table.chunks, tokenizer_text(), f"{path}/chunks")
                 work.fill(texts, allowance, account.embedding)
@@ -106,8 +106,13 @@ def _run(
             clear_scratch(path)
 
 
-def texts_of(table: Table, rows: DataFrame) -> DataFrame:
-    """Return `text_hash`, `text` and `place` of every sound row that has a text."""
-    sound = validated(table, contract.placed(table, rows)).where(F.col(FAULT).isNull())
+def texts_of(table: Table, rows: DataFrame, *, in_files: bool) -> DataFrame:
+    """
+    Return `text_hash`, `text` and `place` of every sound row that has a text.
+
+    `in_files`: whether the rows have files, whose order is their place. Those of a view have none.
+    """
+    placed = contract.placed(table, rows) if in_files else contract.contract(table, rows, place=F.lit(""))
+    sound = validated(table, placed).where(F.col(FAULT).isNull())
     texts = sound.select(text(table).alias("text"), "place").where("text IS NOT NULL")
     return texts.select(F.sha2("text", 256).alias("text_hash"), "text", "place")

@@ -25,10 +25,12 @@ from delta_neo4j.runs.run import reported
 from delta_neo4j.runs.steps import checkpoint_folder, make_step
 from delta_neo4j.runs.stream import reconcile, run_to_end, version_reached
 from delta_neo4j.runs.stream_errors import may_be_a_new_column
+from delta_neo4j.runs.sweep import TableRead, sweep
 from delta_neo4j.settings.limits import LIMITS, Limits
-from delta_neo4j.source import append_stream, change_feed, delta
+from delta_neo4j.source import append_stream, change_feed, delta, snapshot
 from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
 
@@ -112,6 +114,7 @@ def _load_tables(
         for table in mapping.tables:
             checkpoint.reset(spark, checkpoint_folder(settings, table))
     failures: list[LoaderError] = []
+    read: list[TableRead] = []
     for table in mapping.tables:
         source = ready.sources[table.name]
         run = TableRun(table.name, None, source_modes.wanted(settings, table) or "auto", source.version)
@@ -121,7 +124,7 @@ def _load_tables(
             run.load_id, run.source_mode = step.load.load_id, step.load.source_mode
             run.unread_feed = source.has_feed and run.source_mode == append_stream.APPEND
             report.tables.append(run)
-            _load_table(spark, settings, step, run, report)
+            read.append(_load_table(spark, settings, step, run, report))
         except EXPECTED as error:
             failure = as_loader_error(error)
             run.error = str(failure)
@@ -132,20 +135,33 @@ def _load_tables(
             failures.append(failure)
     if failures:
         raise failures[0]
+    sweep(spark, read, ready.histories)
 
 
-def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> None:
+def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> TableRead:
     table, version_before = step.table, run.source_version
-    rows_total = delta.rows_at(spark, table.source, version_before)
+    rows, copy = None, f"{checkpoint_folder(settings, table)}/copies/{report.run_id}"
+    if step.load.source_mode == SNAPSHOT:
+        with deciding_values(spark, table.timezone):
+            rows = snapshot.read(spark, table, version_before, copy)
+    in_copy = rows.count() if rows is not None and version_before is None else None
+    rows_total = delta.rows_at(spark, table.source, version_before) if in_copy is None else in_copy
     done = step.position.rows_recorded
     log.info("table.begun", extra={"table": table.name, "rows_total": rows_total, "rows_done": done})
     began, loader, ended = time.monotonic(), BatchLoader(step), False
     try:
-        query = _stream(spark, settings, loader)
-        run.source_version, ended = version_reached(query.lastProgress, version_before), True
+        if rows is None:
+            query = _stream(spark, settings, loader)
+            run.source_version = version_reached(query.lastProgress, version_before or 0)
+        else:
+            with deciding_values(spark, table.timezone):
+                loader(rows, 0)
+        ended = True
     finally:
         report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
         clear_scratch(step.staging_path)
+        if not ended:
+            clear_scratch(copy)
         if ended and not is_connect(spark):
             run.batches, run.account = loader.batches, loader.account
         else:  # with Spark Connect the loader has run in another process, whose memory never comes back
@@ -155,6 +171,7 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: Ta
     if run.source_version != version_before:
         rows_total = delta.rows_at(spark, table.source, run.source_version)
     reconcile(run, done, rows_total)
+    return TableRead(loader.step, run, rows, copy)
 
 
 def _stream(spark: SparkSession, settings: LoadSettings, loader: BatchLoader) -> StreamingQuery:

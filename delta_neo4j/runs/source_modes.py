@@ -9,6 +9,7 @@ from delta_neo4j.settings.names import SourceMode
 from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.delta import source_token
+from delta_neo4j.source.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +26,12 @@ def wanted(settings: StreamSettings, table: Table) -> str | None:
 
 
 def chosen(settings: StreamSettings, table: Table, source: SourceVersion, mapped: Iterable[Table]) -> str:
-    """Return the mode of a load that begins: as `wanted`, or else the change feed if it can be used."""
-    usable = source.has_feed and not _sharing(table, mapped)
-    return wanted(settings, table) or (CDF if usable else APPEND)
+    """Return the mode of a load that begins: as `wanted`, or else the change feed, `append` or `snapshot`."""
+    if named := wanted(settings, table):
+        return named
+    if source.version is None:
+        return SNAPSHOT
+    return CDF if source.has_feed and not sharing(table, mapped) else APPEND
 
 
 def tokens(tables: Iterable[Table], sources: dict[str, SourceVersion]) -> list[str]:
@@ -37,25 +41,31 @@ def tokens(tables: Iterable[Table], sources: dict[str, SourceVersion]) -> list[s
 
 
 def check(settings: StreamSettings, tables: Iterable[Table], sources: dict[str, SourceVersion]) -> None:
-    """Raise `PreflightError` for a table that the change feed is wanted of, if it has none or must not be read so."""
+    """Raise `PreflightError` for a table that the wanted mode cannot read, or whose deletes would take too much."""
     mapped = tuple(tables)
     for table in mapped:
-        if wanted(settings, table) != CDF:
-            continue
-        if not sources[table.name].has_feed:
+        source, mode = sources[table.name], wanted(settings, table)
+        if source.version is None and mode in {APPEND, CDF}:
+            raise PreflightError(
+                f"source {table.source} is a view or a table of another format than Delta, which source mode {mode} "
+                "cannot read: use --source-mode snapshot, which reads all its rows at each run"
+            )
+        if mode == CDF and not source.has_feed:
             raise PreflightError(
                 f"source table {table.source} has no change data feed, which source mode cdf reads: switch it on with "
                 f"ALTER TABLE … SET TBLPROPERTIES (delta.enableChangeDataFeed = true), then run with "
-                "--reset-checkpoint; or use source mode append"
+                "--reset-checkpoint; or use source mode append or snapshot"
             )
-        if other := _sharing(table, mapped):
+        follows_deletes = mode in {CDF, SNAPSHOT} or source.version is None
+        if follows_deletes and not table.keeps_deleted and (other := sharing(table, mapped)):
             raise PreflightError(
                 f"tables {table.name} and {other.name} of the mapping write nodes of one label, {table.labels[0]}: a "
-                "row that is deleted from one table would take what the other wrote; use source mode append for both"
+                "row that is deleted from one table would take what the other wrote; use source mode append for both, "
+                f"or `deletes: keep` for {table.name}"
             )
 
 
-def _sharing(table: Table, mapped: Iterable[Table]) -> Table | None:
+def sharing(table: Table, mapped: Iterable[Table]) -> Table | None:
     """Return another table whose rows are nodes of the same label, or None."""
     others = (each for each in mapped if each.name != table.name)
     return next((each for each in others if each.labels[:1] == table.labels[:1] != ()), None)

@@ -26,6 +26,7 @@ from delta_neo4j.runs.run import travel_by_value
 from delta_neo4j.settings.limits import LIMITS, Limits
 from delta_neo4j.source import append_stream, contract, delta, drift
 from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.ledger import NOTHING_RECORDED, Ledger
 from delta_neo4j.state.tables import State
@@ -67,17 +68,16 @@ def make_step(
     table = drift.expanded(table, source.schema)
     history = ready.histories[table.name]
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
-    held = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
-    mode = held.source_mode if held else source_modes.chosen(settings, table, source, mapped)
+    stored = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
+    mode = stored.source_mode if stored else source_modes.chosen(settings, table, source, mapped)
+    held = stored if mode != SNAPSHOT else None
     _agree_with_graph(settings, table, ready, mode, is_new=held is None)
     with ThreadPoolExecutor(1) as beside:
         # Recording the mapping is a Delta commit (a second on a cold JVM); read the ledger meanwhile.
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
         position = Ledger(state, held.load_id if held else "", table.name, mode).position(spark)
-        if held:
-            load_ = checkpoint.resumed(held, position.newest_epoch)
-        else:
-            load_ = checkpoint.begin(spark, folder, position.newest_epoch, source_mode=mode, **kind)
+        kind |= {"source_mode": mode, "owes_sweep": bool(history.own_tokens(table.source, source.table_id))}
+        load_ = _load_of_run(spark, folder, stored, position.newest_epoch, kind)
         recording.result()
     whole = history.with_retired(table, mapped)
     step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, state_id=history.state_id)
@@ -93,6 +93,17 @@ def _agree_with_graph(settings: LoadSettings, table: Table, ready: Ready, mode: 
     registry_check.check_state(entry, history.state_id, take_over=settings.take_over)
     if is_new and history.has_other_key(table, ready.database_id):
         _clear_relationships(settings, table, history)
+
+
+def _load_of_run(
+    spark: SparkSession, folder: str, stored: checkpoint.Load | None, newest_epoch: int, kind: dict[str, Any]
+) -> checkpoint.Load:
+    """Return the stored load of the checkpoint, resumed, or a new one; each run of a snapshot is a load of its own."""
+    if stored is None:
+        return checkpoint.begin(spark, folder, newest_epoch, **kind)
+    if kind["source_mode"] == SNAPSHOT:
+        return checkpoint.mint(newest_epoch, **kind)
+    return checkpoint.resumed(stored, newest_epoch)
 
 
 def _held_load(
@@ -197,14 +208,14 @@ def repair_step(
     """
     Build a step that writes rows of `load_` again, as part of that load.
 
-    The ledger records them under an id of their own: they are no new rows of the load.
+    The ledger records them under an id of their own: they are no new rows of the load, whose `position` the step has.
     """
     state, mode = State(settings.state), load_.source_mode
-    newest = Ledger(state, load_.load_id, table.name, mode).position(spark).newest_epoch
+    position = Ledger(state, load_.load_id, table.name, mode).position(spark)
     whole = ready.histories[table.name].with_retired(table, mapped)
-    again = checkpoint.resumed(load_, newest)
+    again = checkpoint.resumed(load_, position.newest_epoch)
     step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
-    return replace(step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode))
+    return replace(step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode), position=position)
 
 
 def fresh_step(

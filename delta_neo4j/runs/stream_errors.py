@@ -14,13 +14,8 @@ from delta_neo4j.errors import CheckpointHeldError, LoaderError, SourceError, Tr
 
 _FRESH = (
     "run `load` with --reset-checkpoint: every row is read again from the table as it is now and written if its hash "
-    "differs from the one on its node (edits of the graph by hand are not seen), and no text is embedded twice"
-)
-
-
-_GHOSTS = (
-    "; what was deleted from the table meanwhile stays in the graph, unless delta-neo4j clear empties it first "
-    "(docs/changes.md)"
+    "differs from the one on its node (edits of the graph by hand are not seen), what the table has no more is deleted "
+    "from the graph, and no text is embedded twice"
 )
 
 
@@ -44,14 +39,14 @@ STREAM_ERRORS = (
         SourceError,
         "the source table was updated, deleted from or overwritten, which source mode append cannot follow; switch on "
         "its change data feed (ALTER TABLE … SET TBLPROPERTIES (delta.enableChangeDataFeed = true)) and run with "
-        "--source-mode cdf --reset-checkpoint, which follows such changes from now on; or "
-        f"{_FRESH}{_GHOSTS}",
+        "--source-mode cdf --reset-checkpoint, which follows such changes from now on; or run with --source-mode "
+        f"snapshot --reset-checkpoint, which reads all rows at each run; or {_FRESH}",
     ),
     StreamError(
         ("DELTA_MISSING_CHANGE_DATA", "DELTA_REMOVE_FILE_CDC_MISSING_EXTENDED_METADATA"),
         SourceError,
         "the change data feed of the source table has a gap: it was switched off for a while, or its files are gone "
-        f"(VACUUM); if it is off, switch it on again (delta.enableChangeDataFeed = true); then {_FRESH}{_GHOSTS}",
+        f"(VACUUM); if it is off, switch it on again (delta.enableChangeDataFeed = true); then {_FRESH}",
     ),
     StreamError(
         (
@@ -62,8 +57,7 @@ STREAM_ERRORS = (
         ),
         SourceError,
         "the source's log has lost the versions after the last one read (log retention, or files deleted by hand); "
-        + _FRESH
-        + _GHOSTS,
+        + _FRESH,
     ),
     StreamError(
         (
@@ -71,7 +65,7 @@ STREAM_ERRORS = (
             "the underlying files have been updated",  # Spark 3.5 has no class for it
         ),
         SourceError,
-        f"data files that were not read yet are gone (VACUUM, or deleted by hand); {_FRESH}{_GHOSTS}",
+        f"data files that were not read yet are gone (VACUUM, or deleted by hand); {_FRESH}",
     ),
     StreamError(
         (
@@ -87,7 +81,7 @@ STREAM_ERRORS = (
     StreamError(
         ("DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",),
         SourceError,
-        f"the source table was dropped and created again, or another table is at its place; {_FRESH}{_GHOSTS}",
+        f"the source table was dropped and created again, or another table is at its place; {_FRESH}",
     ),
     StreamError(
         (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-SourceMode = Literal["auto", "append", "cdf"]
+SourceMode = Literal["auto", "append", "cdf", "snapshot"]
 Embedder = Literal["auto", "ai_query", "rest", "in_process", "precomputed"]
 DEFAULT_SCOPE = "airline-neo4j-secrets"
 SCOPE_VARIABLE = "SECRET_SCOPE"
@@ -83,12 +83,13 @@ SETTINGS = (
     Setting(
         name="source", flag="--source", variables=("SOURCE_TABLE",), absent="the mapping's",
         metavar="[NAME=]TABLE_OR_PATH", repeatable=True,
-        text="Delta table to read; NAME= names one of several tables of the mapping; repeatable",
+        text="Table or view to read; NAME= names one of several tables of the mapping; repeatable",
     ),
     Setting(
         name="source_mode", flag="--source-mode", variables=("SOURCE_MODE",), kind=get_args(SourceMode),
         absent="the mapping's, or else auto",
-        text="How tables are read: cdf by their change data feed, append only new rows, auto the feed if there is one",
+        text="How tables are read: cdf by their change data feed, append only new rows, snapshot all rows at each run, "
+        "auto the first of these that fits",
     ),
     Setting(
         name="state", flag="--state", variables=("STATE_LOCATION",), default=".delta-neo4j",

@@ -1,4 +1,4 @@
-"""A Delta source before and after a load: its id, newest version and columns, and its rows at one version."""
+"""A source before and after a load: its id, newest version and columns, and its rows at one version."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class SourceVersion:
     """
     A Delta table at the start of a load: its id (which DROP and CREATE change), its newest version, its columns.
 
-    `has_feed`: whether the table records its change data feed.
+    `has_feed`: whether the table records its change data feed. A view or a table of another format has no version, and
+    its name stands for an id.
     """
 
     table_id: str
-    version: int
+    version: int | None
     schema: StructType
     has_feed: bool = False
 
@@ -43,7 +44,7 @@ def source_token(table_name: str, table_id: str, mode: str) -> str:
 
 
 def describe(spark: SparkSession, source: str) -> SourceVersion:
-    """Return the source's id, newest version and columns; raise `PreflightError` if it cannot be read as Delta."""
+    """Return the source's id, newest version and columns; raise `PreflightError` if Spark cannot read it."""
     name = sql_name(source)
     try:
         with ThreadPoolExecutor(1) as beside:
@@ -52,42 +53,43 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
             schema = spark.sql(f"SELECT * FROM {name}").schema
             detail = reading.result()
     except spark_errors() as error:
-        raise PreflightError(_fault(spark, source, error)) from error
+        if is_path(source) or not re.search("EXPECT_TABLE_NOT_VIEW|DELTA_(TABLE_)?ONLY_OPERATION", str(error)):
+            raise PreflightError(_fault(spark, source, error)) from error
+        return _relation(spark, source)
     has_feed = str((detail["properties"] or {}).get("delta.enableChangeDataFeed")).lower() == "true"
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema, has_feed)
+
+
+def _relation(spark: SparkSession, source: str) -> SourceVersion:
+    try:
+        schema = at(spark, source, None).schema
+    except spark_errors() as error:
+        raise PreflightError(_fault(spark, source, error)) from error
+    return SourceVersion(f"relation/{source}", None, schema)
 
 
 def _fault(spark: SparkSession, source: str, error: Exception) -> str:
     missing = grants.refused(str(error), grants.needed((source,), "", ""))
     if missing is not None:
         return f"you may not read source table {source}: {grants.lines(missing, grants.principal(spark))}"
-    if "EXPECT_TABLE_NOT_VIEW" in str(error):
-        return (
-            f"source {source} is a view: it has no versions and no table id, which a load needs to resume and to check "
-            "its counts; name the Delta table behind it, or write its rows to one: CREATE TABLE NAME USING DELTA AS "
-            f"SELECT * FROM {source}"
-        )
-    if not is_path(source) and re.search("DELTA_(TABLE_)?ONLY_OPERATION", str(error)):
-        return (
-            f"source table {source} is no Delta table: write its rows to one (CREATE TABLE NAME USING DELTA AS SELECT "
-            f"* FROM {source}; for Parquet files, CONVERT TO DELTA)"
-        )
     if not is_path(source) and Path(source).is_dir():
         return f"there is no table {source}; for the folder of that name write ./{source}"
-    remedy = "your SELECT grant on it"
+    remedy, kind = "your SELECT grant on it", ""
     if is_path(source):
-        remedy = "that the folder has a _delta_log: data of another format must be written to a Delta table first"
+        remedy, kind = "that the folder has a _delta_log: make a view of files of another format", " as Delta"
     return (
-        f"source table {source} cannot be read as Delta: {first_line(error).rstrip('.')}; check the name (--source, or "
+        f"source table {source} cannot be read{kind}: {first_line(error).rstrip('.')}; check the name (--source, or "
         f"`source` in the mapping), and {remedy}"
     )
 
 
-def at(spark: SparkSession, source: str, version: int) -> DataFrame:
-    """Return the source's rows at one version."""
+def at(spark: SparkSession, source: str, version: int | None) -> DataFrame:
+    """Return the source's rows at one version; a source without versions as it is when the rows are read."""
+    if version is None:
+        return open_table(spark.read, source)
     return open_table(spark.read.format("delta").option("versionAsOf", str(version)), source)
 
 
-def rows_at(spark: SparkSession, source: str, version: int) -> int:
-    """Return the number of rows at one version; Delta counts them from its log, without reading a data file."""
+def rows_at(spark: SparkSession, source: str, version: int | None) -> int:
+    """Return the number of rows, as `at` reads them; Delta counts them from its log, without reading a data file."""
     return at(spark, source, version).count()

@@ -61,7 +61,7 @@ def freeze(table: Table, ranked: DataFrame, path: str, count: int) -> DataFrame:
     keys = [columns.value(prop) for prop in table.key]
     sliced = ranked.withColumn(SLICE, F.pmod(F.xxhash64(*keys), F.lit(count)).cast("int"))
     sliced = sliced.sortWithinPartitions(STATE, SLICE, "text_hash")
-    with _without_rebasing(ranked.sparkSession):
+    with without_rebasing(ranked.sparkSession):
         overwrite(sliced, path, STATE, SLICE)
     return ranked.sparkSession.read.schema(sliced.schema).parquet(path)
 
@@ -73,7 +73,7 @@ def overwrite(frame: DataFrame, path: str, *partitions: str) -> None:
 
 
 @contextmanager
-def _without_rebasing(spark: SparkSession) -> Iterator[None]:
+def without_rebasing(spark: SparkSession) -> Iterator[None]:
     """Make Spark 3.5 write dates before the Gregorian calendar as Spark 4 does; by default Spark 3.5 refuses them."""
     before: dict[str, str] = {}
     if spark.version.startswith("3."):

@@ -29,6 +29,7 @@ class Account:
     kinds: dict[str, int] = field(default_factory=dict)  # the rows read from a change feed, by kind of change
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     without_text: int = 0
+    swept: int = 0  # nodes, or edges of an edge list, that a sweep deleted: no row says so
     truncated: int | None = 0  # texts that the model truncates; None: unknown, because the tokenizer is missing
     relationships: dict[str, dict[str, int]] = field(default_factory=dict)
     embedding: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EMBEDDING_TERMS, 0))
@@ -53,6 +54,7 @@ class Account:
         self.rows_read += other.rows_read
         _add(self.kinds, other.kinds)
         self.without_text += other.without_text
+        self.swept += other.swept
         self.add_truncated(other.truncated)
         _add(self.outcomes, other.outcomes)
         _add(self.embedding, other.embedding)

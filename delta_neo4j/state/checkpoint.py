@@ -15,11 +15,12 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import AnalysisException
 
 from delta_neo4j.errors import PreflightError, SettingsError
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Table
     from delta_neo4j.state.tables import State
 
-_COLUMNS = ("load_id", "epoch", "table_id", "source_mode", "digest", "database_id")
-_SCHEMA = "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING, database_id STRING"
+_SCHEMA = (
+    "load_id STRING, epoch BIGINT, table_id STRING, source_mode STRING, digest STRING, database_id STRING, "
+    "owes_sweep BOOLEAN"
+)
+_COLUMNS = tuple(column.split()[0] for column in _SCHEMA.split(", "))
 _OLDER = {"database_id": None, "source_mode": "append"}  # of a load that an older version stored
 _BATCH_BITS = 22  # epoch in milliseconds (41 bits until 2039) and batch id fit one signed 64-bit integer
 
@@ -46,6 +50,7 @@ class Load:
     source_mode: str
     digest: str
     database_id: str | None = None  # of the graph that the load fills, None if unknown
+    owes_sweep: bool = False  # whether the graph may have rows of earlier loads that the source has no more
 
     def version(self, batch_id: int) -> int:
         """Return the version that all rows of a micro-batch have in append mode."""
@@ -121,16 +126,16 @@ def held_load(
 
     Raises `PreflightError` if the load began with another mapping, mode, table or graph: the offsets of the
     checkpoint would mark rows as loaded that this run must still write. A `database_id` of None, then or now, is not
-    compared.
+    compared. Of a load in snapshot mode only the mode is compared: each run reads all rows.
     """
     load = stored(spark, folder)
-    if load is None:
-        return None
+    if load is None or (load.source_mode == SNAPSHOT and source_mode in {None, SNAPSHOT}):
+        return load
     graph = "graph (server or database, or the database was created again)"
     for what, before, now in (
+        (f"source mode ({load.source_mode})", load.source_mode, source_mode or load.source_mode),
         ("mapping", load.digest, digest),
         ("source table (or the table was dropped and created again)", load.table_id, table_id),
-        (f"source mode ({load.source_mode})", load.source_mode, source_mode or load.source_mode),
         (graph, load.database_id, database_id or load.database_id),
     ):
         if before not in {now, None}:
@@ -148,7 +153,7 @@ def is_given_up(spark: SparkSession, folder: str, state: State, table: Table) ->
     It may if its load has recorded no micro-batch, and no run works on one.
     """
     load = stored(spark, folder)
-    if load is None or load.digest == table.digest or _in_use(folder):
+    if load is None or load.digest == table.digest or load.source_mode == SNAPSHOT or _in_use(folder):
         return False
     return Ledger(state, load.load_id, table.name, load.source_mode).position(spark).last_recorded < 0
 
@@ -172,21 +177,22 @@ def begin(
     source_mode: str,
     digest: str,
     database_id: str | None,
+    owes_sweep: bool = False,
 ) -> Load:
     """
     Create a load, newer than `newest_epoch`, and store it in the checkpoint folder.
 
     Of two runs that begin at once both return the load of the one that stored it first.
     """
-    load = mint(newest_epoch, table_id=table_id, source_mode=source_mode, digest=digest)
-    load = replace(load, database_id=database_id)
+    kind: dict[str, Any] = {"table_id": table_id, "source_mode": source_mode, "digest": digest}
+    load = mint(newest_epoch, **kind, database_id=database_id, owes_sweep=owes_sweep)
     path = Path(folder.removeprefix("file:"))
     if path.is_absolute() and _stored_first(path / "load", json.dumps(vars(load))):
         # On Databricks a path without /Volumes or /dbfs is another one for Spark than for Python.
         if _read_by_spark(spark, folder) == load:
             return load
         shutil.rmtree(path / "load", ignore_errors=True)
-    held = held_load(spark, folder, table_id=table_id, source_mode=source_mode, digest=digest, database_id=database_id)
+    held = held_load(spark, folder, **kind, database_id=database_id)
     if held is not None:
         return resumed(held, newest_epoch)
     # A storage that only Spark reaches, or one that renames no folders: the last of two runs at once wins.
@@ -208,10 +214,10 @@ def _stored_first(folder: Path, text: str) -> bool:
     return True
 
 
-def mint(newest_epoch: int, *, table_id: str, source_mode: str, digest: str) -> Load:
-    """Return a new load, newer than `newest_epoch`, without storing it in a folder."""
+def mint(newest_epoch: int, **kind: Any) -> Load:
+    """Return a new load of this kind (the further fields of `Load`), newer than `newest_epoch`, without storing it."""
     epoch = _newer(newest_epoch)
-    return Load(f"{epoch:013d}-{uuid.uuid4().hex[:12]}", epoch, table_id, source_mode, digest)
+    return Load(f"{epoch:013d}-{uuid.uuid4().hex[:12]}", epoch, **kind)
 
 
 def stored(spark: SparkSession, folder: str) -> Load | None:

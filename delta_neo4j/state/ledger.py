@@ -1,7 +1,8 @@
 """
 The ledger: one row with the account of each recorded micro-batch.
 
-The row is written last, so a micro-batch is done exactly if its row exists.
+The row is written last, so a micro-batch is done exactly if its row exists. A sweep has a row too, with the batch id
+`SWEEP`: it is due until that row exists.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from delta_neo4j.state.tables import State
 
 
+SWEEP = -1
+
+
 @dataclass(frozen=True)
 class LedgerPosition:
     """What the ledger has recorded of a load when a run continues it. The batch ids of a load have no gaps."""
@@ -29,9 +33,10 @@ class LedgerPosition:
     rows_recorded: int  # by how many rows the table has grown by them, since the load began
     read_before: bool  # whether an earlier load recorded micro-batches of the same table
     newest_epoch: int  # of any load in the state, in milliseconds since 1970
-    registered: int | None = (
-        None  # highest version that the graph's registry got too; None: none, or by an older release
-    )
+    # The highest version that the graph's registry got too; None: none, or by an older release.
+    registered: int | None = None
+    swept: bool = False  # whether the load's sweep is done
+    swept_before: bool = False  # whether an earlier load's was
 
 
 NOTHING_RECORDED = LedgerPosition(last_recorded=-1, rows_recorded=0, read_before=False, newest_epoch=0)
@@ -68,16 +73,19 @@ class Ledger:
             # Only a change feed has kinds.
             of_feed = reduce(add, (_signed(F.get_json_object("kinds", f"$.{kind}"), SIGNS[kind]) for kind in SIGNS))
             added = F.when(F.length("kinds") > len("{}"), of_feed).otherwise(added)
+        of_sweep = F.col("batch_id") == SWEEP
         totals = ledger.agg(
             F.max(F.when(of_load, F.col("batch_id"))),
             F.sum(F.when(of_load, added)),
             F.max(F.when(earlier, 1)),
             F.max(F.regexp_extract("attempt", r"^(\d+)-", 1)),
             F.max(F.when(of_load, F.col("version"))) if "version" in ledger.columns else F.lit(None),
+            F.max(F.when(of_load & of_sweep, 1)),
+            F.max(F.when(earlier & of_sweep, 1)),
         )
-        batch, rows, before, epoch, version = totals.collect()[0]
+        batch, rows, before, epoch, version, *swept = totals.collect()[0]
         last = -1 if batch is None else int(batch)
-        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version)
+        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version, *map(bool, swept))
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Return (number of micro-batches, sum of their accounts) of this load in one run."""
@@ -88,7 +96,7 @@ class Ledger:
         total = Account()
         for row in rows:
             total.add(_account(row))
-        return len(rows), total
+        return sum(row["batch_id"] != SWEEP for row in rows), total
 
     def record(
         self,
@@ -103,15 +111,16 @@ class Ledger:
         """
         Append the ledger row of a micro-batch; Delta ignores a second row of the same load and batch id.
 
-        `version`: the micro-batch's version in the graph's registry, None if it is not registered there.
+        A `batch_id` of `SWEEP` is the row of a sweep, of which there may be several. `version`: the micro-batch's
+        version in the graph's registry, None if it is not registered there.
         """
         row = (
             self.load_id, batch_id, attempt, run_id, self.table_name, self.source_mode, account.rows_read,
             json.dumps(account.outcomes), account.without_text, account.truncated, json.dumps(account.relationships),
             json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds),
-            dt.datetime.now(dt.UTC), json.dumps(account.kinds), version,
+            dt.datetime.now(dt.UTC), json.dumps(account.kinds), version, account.swept,
         )  # fmt: skip
-        self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id))
+        self.state.append_rows(spark, "ledger", [row], once=None if batch_id == SWEEP else (self.load_id, batch_id))
 
 
 def _signed(count: Column, sign: int) -> Column:
@@ -126,6 +135,7 @@ def _account(row: Any) -> Account:
         kinds=json.loads(row.asDict().get("kinds") or "{}"),
         outcomes=json.loads(row["outcomes"]),
         without_text=row["without_text"],
+        swept=row.asDict().get("swept") or 0,
         truncated=row["truncated"],
         relationships=json.loads(row["relationships"]),
         embedding=json.loads(row["embedding"]),

@@ -69,6 +69,26 @@ class MappingHistory:
         sources = dict.fromkeys((record["table_id"], record["source_mode"]) for record in self.records)
         return [f"{source_token(self.table_name, table_id, mode)}:" for table_id, mode in sources]
 
+    def own_tokens(self, source: str, table_id: str) -> list[str]:
+        """
+        Return the tokens, as in `source_tokens`, of the rows that loads of this very source wrote.
+
+        The source has this name, whatever its id and mode were. Older releases did not record the name: their rows
+        count if the table had the same id. Rows of frames and of other sources do not count.
+        """
+        own = (
+            record for record in self.records
+            if not record["table_id"].startswith(FRAME)
+            and (record.get("source") == source or (record.get("source") is None and record["table_id"] == table_id))
+        )  # fmt: skip
+        return replace(self, records=tuple(own)).source_tokens
+
+    def is_of_older_release(self, database_id: str | None) -> bool:
+        """Return whether a release that recorded no source has loaded the table into this graph."""
+        return any(
+            record.get("source") is None and database_id in {None, record.get("database_id")} for record in self.records
+        )
+
     def has_other_key(self, table: Table, database_id: str | None) -> bool:
         """Return whether the last load of an edge list into this graph told its relationships apart by another key."""
         records = [_written(r) for r in self.records if database_id in {None, r.get("database_id")}]
@@ -94,10 +114,11 @@ class MappingHistory:
         """Append a record of this load of a source into a graph, unless it equals the last record."""
         columns = json.dumps(columns_of(source.schema))
         row = (table.name, source.table_id, mode, table.digest, json.dumps(_writes(table)), columns, database_id)
-        names = ("table_id", "source_mode", "digest", "writes", "columns", "database_id", "state_id")
+        names = ("table_id", "source_mode", "digest", "writes", "columns", "database_id", "state_id", "source")
         last = self.records[-1] if self.records else {}
-        if (*row[1:], self.state_id) != tuple(last.get(name) for name in names):
-            self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC), self.state_id)])
+        more = (self.state_id, table.source)
+        if (*row[1:], *more) != tuple(last.get(name) for name in names):
+            self.state.append_rows(spark, TABLE, [(*row, dt.datetime.now(dt.UTC), *more)])
 
     def with_retired(self, table: Table, mapped: Iterable[Table] = ()) -> Table:
         """

@@ -29,7 +29,8 @@ SCHEMAS = {
     "ledger": (
         "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
         "rows_read BIGINT, outcomes STRING, without_text BIGINT, truncated BIGINT, relationships STRING, "
-        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING, version BIGINT"
+        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING, version BIGINT, "
+        "swept BIGINT"
     ),
     "dead_letters": (
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
@@ -37,7 +38,7 @@ SCHEMAS = {
     ),
     "mappings": (
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
-        "database_id STRING, recorded_at TIMESTAMP, state_id STRING"
+        "database_id STRING, recorded_at TIMESTAMP, state_id STRING, source STRING"
     ),
     "verifications": "table_name STRING, result STRING, digests STRING, verified_at TIMESTAMP",
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",

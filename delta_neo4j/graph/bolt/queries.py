@@ -66,11 +66,7 @@ class Queries:
         return records
 
     def stream(self, statement: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """
-        Run one reading statement and yield its records as they arrive, a few hundred in memory.
-
-        Raises `StatementError` if it fails, `GraphUnavailableError` if the server goes away.
-        """
+        """Yield the records of one statement as the server sends them; raises as `run` does, and repeats nothing."""
         try:
             for record in self.session.run(statement, parameters):
                 yield dict(record)

@@ -44,16 +44,17 @@ WITH {_collected(table, "row.i")}
 RETURN [one IN apart | one.i] AS deleted"""
 
 
-def delete_own_rows(table: Table) -> str:
+def delete_own_rows(table: Table, *, listed: bool = False) -> str:
     """
     Build the delete of what rows wrote: their nodes with their own relationships, or the edges of an edge list.
 
     Parameters and results are those of `delete_rows`. A node that relationships of other rows lead to stays with its
-    key: those rows are not written again when the node comes back, so their relationships must stay.
+    key: those rows are not written again when the node comes back, so their relationships must stay. If `listed`,
+    nodes and edges go only if they still have the version `row.v`.
     """
     if table.edge:
-        return _delete_edges(table.edge, _not_newer(table, "e"))
-    return delete_found(table, _own_node(table))
+        return _delete_edges(table.edge, _of_version(table, "e", listed=listed))
+    return delete_found(table, _own_node(table, listed=listed))
 
 
 def delete_found(table: Table, found: str) -> str:
@@ -73,8 +74,27 @@ def find_rows(table: Table) -> str:
     if table.edge:
         return delete_own_rows(table).replace("\nDELETE e\n", "\n")
     return f"""UNWIND $rows AS row
-{_own_node(table)}
+{_own_node(table, listed=False)}
 RETURN collect(DISTINCT row.i) AS deleted"""
+
+
+def list_rows(table: Table) -> str:
+    """
+    Build the list of the nodes or edges that `count_rows` counts, with its parameter `$tokens`.
+
+    Each record has the key's parts as texts (k0…), and the version (v).
+    """
+    if table.edge:
+        edge = table.edge
+        parts = [f"a.{quoted(p.name)}" for p in edge.start_key] + [f"b.{quoted(p.name)}" for p in edge.end_key]
+        parts += [f"e.{quoted(p.name)}" for p in edge.key]
+        kind = f"[e:{quoted(edge.type)} {{{own_edge(edge, None)}}}]"
+        found = f"(a:{quoted(edge.start_label)})-{kind}->(b:{quoted(edge.end_label)}) WHERE {_OURS.format('e')}"
+    else:
+        parts = [f"n.{quoted(p.name)}" for p in table.key]
+        found = f"(n:{quoted(table.labels[0])}) WHERE {_OURS.format('n')}"
+    columns = ", ".join(f"toString({part}) AS k{i}" for i, part in enumerate(parts))
+    return f"MATCH {found} RETURN {columns}, {'e' if table.edge else 'n'}._dn_version AS v"
 
 
 def _delete_edges(edge: Edge, condition: str) -> str:
@@ -84,14 +104,16 @@ DELETE e
 RETURN collect(DISTINCT row.i) AS deleted"""
 
 
-def _own_node(table: Table) -> str:
-    newer = _not_newer(table, "n")
+def _own_node(table: Table, *, listed: bool) -> str:
+    version = _of_version(table, "n", listed=listed)
     found = f"MATCH (n:{quoted(table.labels[0])} {{{matching(table.key, 'k')}}}) WHERE n._dn_version IS NOT NULL"
-    return f"{found}{newer and f' AND {newer}'}"
+    return f"{found}{version and f' AND {version}'}"
 
 
-def _not_newer(table: Table, variable: str) -> str:
+def _of_version(table: Table, variable: str, *, listed: bool) -> str:
     """Build the condition that no row with a higher sequence wrote a node or edge; empty without a sequence."""
+    if listed:
+        return f"{variable}._dn_version = row.v"
     if not table.sequence_by:
         return ""
     return f"NOT ({variable}._dn_version STARTS WITH $source AND {variable}._dn_version > row.v)"

@@ -29,7 +29,8 @@ from delta_neo4j.runs import preflight, source_modes
 from delta_neo4j.runs.plan import pending
 from delta_neo4j.runs.plan.rates import History
 from delta_neo4j.runs.run import travel_by_value
-from delta_neo4j.source import append_stream, change_feed, grants
+from delta_neo4j.source import append_stream, change_feed, grants, snapshot
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.ledger import Ledger
 from delta_neo4j.state.tables import State
@@ -113,13 +114,18 @@ class _Planner:
         held = self._held(folder, table, version.table_id, wanted)
         mode = held.source_mode if held else source_modes.chosen(settings, table, version, self.mapping.tables)
         last_recorded = -1
+        if mode == SNAPSHOT:
+            held = None  # each run reads all rows
         if held:
             ledger = Ledger(self.state, held.load_id, table.name, mode)
             last_recorded = ledger.position(spark).last_recorded
         copy = copies.enter_context(checkpoint.copied(folder, empty=held is None))
         size = settings.max_bytes_per_trigger
-        stream = (change_feed if mode == change_feed.CDF else append_stream).stream(spark, table, size)
-        rows = pending.find(stream, table, copy=copy, last_recorded=last_recorded)
+        if mode == SNAPSHOT:
+            unread = snapshot.read(spark, table, version.version, f"{copy}/rows")
+        else:
+            unread = (change_feed if mode == change_feed.CDF else append_stream).stream(spark, table, size)
+        rows = pending.find(unread, table, copy=copy, last_recorded=last_recorded)
         if table.chunks is None:
             return rows
         cut = chunks.as_texts(rows.texts, table.chunks, tokenizer_text(), f"{copy}/chunks")

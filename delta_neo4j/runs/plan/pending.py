@@ -54,13 +54,18 @@ def find(rows: DataFrame, table: Table, *, copy: str, last_recorded: int) -> Pen
     """
     Run the table's stream `rows` up to the newest version, on the checkpoint `copy`, and return the counts.
 
-    The stream changes `copy`. Micro-batches up to the id `last_recorded` are in the ledger and not counted.
+    The stream changes `copy`. If `rows` is no stream, all its rows are one micro-batch. Micro-batches up to the id
+    `last_recorded` are in the ledger and not counted.
     """
     spark, path = rows.sparkSession, f"{copy}/pending"
     empty = spark.createDataFrame([], _COUNTED)  # a file for the read below, if the stream has no micro-batch
     empty.write.mode("overwrite").parquet(f"{path}/batch=-1")
+    counting = _CountTexts(table, path, last_recorded)
     with deciding_values(spark, table.timezone):
-        run_to_end(rows, _CountTexts(table, path, last_recorded), copy, f"delta-neo4j plan {table.name}")
+        if rows.isStreaming:
+            run_to_end(rows, counting, copy, f"delta-neo4j plan {table.name}")
+        else:
+            counting(rows, 0)
     counted = spark.read.schema(f"{_COUNTED}, batch BIGINT").parquet(path)
     total = counted.agg(F.sum("rows")).collect()[0][0] or 0
     return Pending(int(total), counted.where("text_hash IS NOT NULL").select("text_hash", "text", "batch"))

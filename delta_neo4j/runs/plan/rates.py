@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
 
+from delta_neo4j.state.ledger import SWEEP
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -76,5 +78,6 @@ class History:
         return [json.loads(row["summary"]) for row in newest.select("summary").collect()]
 
     def _batches(self) -> list[dict[str, Any]]:
-        rows = self.state.read(self.spark, "ledger").orderBy(F.desc("recorded_at")).limit(RECENT)
+        batches = self.state.read(self.spark, "ledger").where(F.col("batch_id") != SWEEP)
+        rows = batches.orderBy(F.desc("recorded_at")).limit(RECENT)
         return [row.asDict() for row in rows.select("rows_read", "embedding", "seconds").collect()]

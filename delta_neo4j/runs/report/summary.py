@@ -25,7 +25,7 @@ class TableRun:
     name: str
     load_id: str | None  # None if the table could not begin
     source_mode: str
-    source_version: int
+    source_version: int | None  # None if the source has no versions
     batches: int = 0
     error: str | None = None
     unread_feed: bool = False  # whether the table has a change data feed that its load does not read
@@ -143,7 +143,7 @@ def _table(table: TableRun) -> dict[str, Any]:
     fixed = {
         key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches", "error")
     }
-    return {**fixed, **_counts(table.account), "changes": table.account.kinds}
+    return {**fixed, **_counts(table.account), "changes": table.account.kinds, "swept": table.account.swept}
 
 
 def _counts(account: Account) -> dict[str, Any]:

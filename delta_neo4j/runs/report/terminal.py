@@ -33,7 +33,7 @@ def page(report: RunReport) -> RenderableType:
         if total.embedding["texts_faulted"]:
             faulted = f"{total.embedding['texts_faulted']:,} texts could not be embedded"
             verdict = Text(f"{faulted}: the next load writes their rows to the dead letters", style="bold")
-    elif total.rows_read == 0:
+    elif total.rows_read == total.swept == 0:
         verdict = Text("nothing new: no row read, no text embedded, nothing written", style="bold green")
     else:
         verdict = Text(f"balanced: {total.rows_read:,} rows read = {_sum(total.outcomes)}", style="bold green")
@@ -70,13 +70,16 @@ def _of_table(table: TableRun, *, of_texts: bool) -> list[tuple[str, str]]:
     account = table.account
     batches = "1 micro-batch" if table.batches == 1 else f"{table.batches} micro-batches"
     extent = "texts" if of_texts else f"{account.rows_read:,} rows in {batches},"
-    lines = [(table.name, f"{extent} up to source version {table.source_version}")]
+    read = "the source as it was" if table.source_version is None else f"up to source version {table.source_version}"
+    lines = [(table.name, f"{extent} {read}")]
     if table.unread_feed:
         lines.append(("", _UNREAD_FEED))
     for edge_type, terms in account.relationships.items():
         lines.append(("", f"{edge_type}: {_edges(terms)}"))
         if terms["parallel"]:
             lines.append(("", _parallel(edge_type, terms["parallel"])))
+    if account.swept:
+        lines.append(("", f"{account.swept:,} deleted that the source has no more"))
     if account.makes_nothing:
         lines.append(("", "no row has both ends: check the columns of `from` and `to`"))
     if account.without_text:

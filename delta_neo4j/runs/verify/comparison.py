@@ -66,7 +66,7 @@ def compared(
     check = TableCheck(table.name, place.version, place.load.load_id if place.load else None)
     _count(check, by_key)
     _list(check, found if texts is None else found.unionByName(texts))
-    if place.newest > place.version:
+    if place.version is not None and place.newest is not None and place.newest > place.version:
         newest = delta.rows_at(spark, table.source, place.newest)
         check.pending = newest - delta.rows_at(spark, table.source, place.version)
     return Comparison(place, check, rows, by_key, found, texts)

@@ -12,6 +12,7 @@ from delta_neo4j.runs.steps import checkpoint_folder
 from delta_neo4j.runs.verify import reached
 from delta_neo4j.runs.verify.compare import Owners
 from delta_neo4j.source import delta, drift, grants
+from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
@@ -31,21 +32,26 @@ class Place:
     One table with what its comparison needs.
 
     `load` is the load that its checkpoint holds, None before the first one. The graph is compared with `version` of the
-    table, whose newest one is `newest`. `path` is the folder of frozen rows.
+    table, whose newest one is `newest`; a source without versions has None. `path` is the folder of frozen rows.
     """
 
     table: Table
     load: Load | None
-    version: int
-    newest: int
+    version: int | None
+    newest: int | None
     owners: Owners
     path: str
     model_id: str
 
     @property
+    def mode(self) -> str:
+        """The source mode of the load, `append` before the first one."""
+        return self.load.source_mode if self.load else APPEND
+
+    @property
     def follows_feed(self) -> bool:
         """Whether the load reads the change data feed."""
-        return self.load is not None and self.load.source_mode == CDF
+        return self.mode == CDF
 
 
 def look(spark: SparkSession, settings: LoadSettings, mapping: Mapping, version: int | None) -> list[Place]:
@@ -66,6 +72,7 @@ def look(spark: SparkSession, settings: LoadSettings, mapping: Mapping, version:
         own, frames = reached.tokens(histories[table.name], table, source)
         at, owners = source.version if version is None else version, Owners(own, frames)
         if load:
+            load = reached.load_of_graph(runs, table, load)
             at = reached.version_reached(spark, state, runs, table, load) if version is None else version
             owners = Owners(own, frames, *reached.versions(table, load, at))
         path = f"{folder}/staging/{uuid.uuid4().hex[:12]}"

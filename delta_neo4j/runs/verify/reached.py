@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -14,6 +14,7 @@ from delta_neo4j.graph.versions import CommitVersion, SequenceVersion
 from delta_neo4j.runs.prepare import NO_MODEL
 from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.delta import source_token
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state.mappings import FRAME
 
 if TYPE_CHECKING:
@@ -52,9 +53,18 @@ class Runs:
         return next((each for each in ids if each not in {None, NO_MODEL}), NO_MODEL)
 
 
-def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table, load: Load) -> int:
+def load_of_graph(runs: Runs, table: Table, load: Load) -> Load:
+    """Return the load whose rows the graph has: the checkpoint's, or that of the last run that read the table whole."""
+    if load.source_mode != SNAPSHOT:
+        return load
+    loads = [part for _, _, summary in runs.rows for part in summary["tables"] if part["name"] == table.name]
+    ids = [part["load_id"] for part in loads if part["source_mode"] == SNAPSHOT and part["load_id"]]
+    return replace(load, load_id=ids[-1], epoch=int(ids[-1].partition("-")[0])) if ids else load
+
+
+def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table, load: Load) -> int | None:
     """
-    Return the source version up to which a load has read its table.
+    Return the source version up to which a load has read its table, None for a source without versions.
 
     Raises `PreflightError` if its last run has not ended, so that the graph may have a part of a version.
     """
@@ -67,23 +77,22 @@ def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table,
             f"the last load of table {table.name} has not ended, so the graph may have a part of what it read: run "
             "`load` first, or name the version to compare with (--version)"
         )
-    return int(of_load[-1][2]["source_version"])
+    version: int | None = of_load[-1][2]["source_version"]
+    return version
 
 
 def tokens(history: MappingHistory, table: Table, source: SourceVersion) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the source tokens of this source's rows in any mode, and those of the table's rows in frames."""
-    kinds = dict.fromkeys((record["table_id"], record["source_mode"]) for record in history.records)
-    own = [f"{source_token(table.name, *kind)}:" for kind in kinds if kind[0] == source.table_id]
-    frames = [f"{source_token(table.name, *kind)}:" for kind in kinds if kind[0].startswith(FRAME)]
-    return tuple(own), tuple(frames)
+    of_frames = replace(history, records=tuple(r for r in history.records if r["table_id"].startswith(FRAME)))
+    return tuple(history.own_tokens(table.source, source.table_id)), tuple(of_frames.source_tokens)
 
 
-def versions(table: Table, load: Load, version: int) -> tuple[str, str]:
+def versions(table: Table, load: Load, version: int | None) -> tuple[str, str]:
     """Return the lowest and the highest row version that a load can have written up to a version of its source."""
     token = source_token(table.name, load.table_id, load.source_mode)
     if load.source_mode == CDF:
-        return f"{token}:", CommitVersion(token, load.life, version).newest
-    if table.sequence_by:
+        return f"{token}:", CommitVersion(token, load.life, version or 0).newest
+    if table.sequence_by and load.source_mode != SNAPSHOT:
         newest = SequenceVersion(token, load.first_version).newest
         return newest.removesuffix("~"), newest
     now = int(time.time() * 1000) + 1

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import DeleteGuardError, PreflightError
+from delta_neo4j.graph import registry, scan
 from delta_neo4j.graph import repair as graph_repair
-from delta_neo4j.graph import scan
 from delta_neo4j.graph.cypher import repair as repair_text
 from delta_neo4j.graph.passes.differences import EXTRA
 from delta_neo4j.graph.versions import row_versions
 from delta_neo4j.pipeline.loader import BatchLoader
+from delta_neo4j.runs import source_modes
+from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
 from delta_neo4j.runs.steps import repair_step
+from delta_neo4j.settings.limits import LIMITS
 from delta_neo4j.source import change_feed, ranking
 from delta_neo4j.source.contract import raw_column
 from delta_neo4j.source.failing_expressions import FAILED
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.mapping.plan import Mapping
     from delta_neo4j.pipeline.step import Step
+    from delta_neo4j.runs.prepare import Ready
     from delta_neo4j.runs.verify.comparison import Comparison
     from delta_neo4j.settings.values import LoadSettings
 
@@ -47,16 +51,29 @@ def repair(spark: SparkSession, settings: LoadSettings, mapping: Mapping, found:
     for each in found:
         if each.place.load is None:
             raise PreflightError(f"table {each.place.table.name} was never loaded with this state: run `load` first")
-    state, run_id, repaired = State(settings.state), uuid.uuid4().hex[:12], 0
+    state, run_id = State(settings.state), uuid.uuid4().hex[:12]
     ready = prepare(spark, mapping, settings, state, check(spark, mapping, settings, state))
+    connection = settings.neo4j.connection(settings.graph_retry_seconds)
+    with leased(connection, source_modes.tokens(mapping.tables, ready.sources), run_id, LIMITS):
+        return _repair(spark, settings, mapping, ready, found, run_id=run_id)
+
+
+def _repair(
+    spark: SparkSession, settings: LoadSettings, mapping: Mapping, ready: Ready, found: list[Comparison], *, run_id: str
+) -> int:
+    repaired = 0
     for each in found:
-        if each.check.is_equal or each.place.load is None:
+        place = each.place
+        if place.load is None:
             continue
-        load, mapped = each.place.load, mapping.tables
-        step = repair_step(spark, settings, each.place.table, ready, load, mapped=mapped, run_id=run_id)
-        step = replace(step, source_version=each.place.version, staging_path=f"{each.place.path}/repair")
-        with deciding_values(spark, each.place.table.timezone):
-            repaired += _Repair(each, step, mapping, settings.allow_deletes).run()
+        step = repair_step(spark, settings, place.table, ready, place.load, mapped=mapping.tables, run_id=run_id)
+        step = replace(step, source_version=place.version, staging_path=f"{place.path}/repair")
+        if not each.check.is_equal:
+            with deciding_values(spark, place.table.timezone):
+                repaired += _Repair(each, step, mapping, settings.allow_deletes).run()
+        # The graph has what the ledger has recorded, also if it had been emptied.
+        entry = replace(step, state_id=ready.histories[place.table.name].state_id).entry(step.position.last_recorded)
+        registry.write(step.target.connection, step.target.source_token, run_id, entry)
     return repaired
 
 
@@ -74,7 +91,9 @@ class _Repair:
         written = rows.where(F.col(ranking.STATE) == ranking.WINNER).count()
         if written:
             self._forget(rows)
-            BatchLoader(self.step)(self._contract(rows), 0)
+            # Its ids are not those of the load's micro-batches.
+            position = replace(self.step.position, last_recorded=-1)
+            BatchLoader(replace(self.step, position=position))(self._contract(rows), 0)
         log.info("table.repaired", extra={"table": self.step.table.name, "deleted": deleted, "written": written})
         return deleted + written
 

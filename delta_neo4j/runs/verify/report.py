@@ -18,7 +18,7 @@ class TableCheck:
     """The comparison of one table: number of keys by outcome, number of differences by kind, some of them."""
 
     name: str
-    source_version: int
+    source_version: int | None
     load_id: str | None
     checked: int = 0
     keys: dict[str, int] = field(default_factory=dict)
@@ -96,7 +96,8 @@ def _table_lines(table: TableCheck) -> list[str]:
     apart = [f"{table.keys[name]:,} {name.replace('_', ' ')}" for name in APART if table.keys.get(name)]
     apart += [f"{table.ambiguous:,} keys on several rows"] if table.ambiguous else []
     apart += [f"{table.pending:,} rows pending"] if table.pending else []
-    head = f"{table.name}, version {table.source_version}: {table.checked:,} keys, {', '.join(counts) or 'equal'}"
+    version = "" if table.source_version is None else f", version {table.source_version}"
+    head = f"{table.name}{version}: {table.checked:,} keys, {', '.join(counts) or 'equal'}"
     lines = [head + (f"; apart: {', '.join(apart)}" if apart else "")]
     for each in table.listed[:_SHOWN]:
         values = (

@@ -214,23 +214,8 @@ def test_asking_whether_a_state_may_be_written_adds_no_version(spark):
     assert state.read(spark, "runs").count() == 0
 
 
-def test_a_view_is_refused_in_one_line(spark, tmp_path):
-    """A view streams on Databricks perhaps, but it has nothing a load could be resumed by or held against."""
-    write(spark, tmp_path / "t", [removal(1)])
-    spark.sql(f"CREATE OR REPLACE VIEW default.dn_view AS SELECT * FROM delta.`{tmp_path / 't'}`")
-    with pytest.raises(PreflightError, match=r"is a view: it has no versions .* name the Delta table behind it"):
-        delta.describe(spark, "spark_catalog.default.dn_view")
-
-
-def test_a_table_that_is_not_delta_is_said(spark):
-    """Another format is named for what it is not."""
-    spark.sql("CREATE TABLE IF NOT EXISTS default.dn_parquet (a INT) USING PARQUET")
-    with pytest.raises(PreflightError, match=r"default\.dn_parquet is no Delta table: write its rows to one"):
-        delta.describe(spark, "default.dn_parquet")
-
-
 def test_what_spark_says_of_a_missing_table_is_no_refusal(spark):
     """A slip in the name is not a missing grant."""
-    with pytest.raises(PreflightError, match=r"cannot be read as Delta.*--source") as refused:
+    with pytest.raises(PreflightError, match=r"cannot be read: .*--source") as refused:
         delta.describe(spark, "spark_catalog.default.dn_nowhere")
     assert isinstance(refused.value.__cause__, AnalysisException)

@@ -55,7 +55,7 @@ def test_a_wrong_setting_is_named_as_the_user_knows_it(change, words):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BATCH_SIZE", "many"), ("ENDPOINT_WAIT_S", "inf"), ("BUDGET_MINUTES", "inf"), ("SOURCE_MODE", "snapshot")],
+    [("BATCH_SIZE", "many"), ("ENDPOINT_WAIT_S", "inf"), ("BUDGET_MINUTES", "inf"), ("SOURCE_MODE", "feed")],
 )
 def test_a_number_that_is_none_is_refused(name, value):
     """A figure that is not one names its variable."""

@@ -75,3 +75,14 @@ def test_a_damaged_load_id_names_the_way_out(tmp_path, text):
     """The offsets beside it would mark rows as loaded that are not."""
     with pytest.raises(PreflightError, match=r"damaged.*--reset-checkpoint"):
         _stored(tmp_path, text)
+
+
+def test_a_snapshot_goes_on_with_any_mapping_and_table(tmp_path):
+    """Each run reads all rows, so only another mode is refused; of an older version's load no sweep is due."""
+    text = '{"load_id":"a","epoch":7,"table_id":"other","source_mode":"snapshot","digest":"other"}\n'
+    with pytest.raises(PreflightError, match=r"begun with another source mode \(snapshot\)"):
+        _stored(tmp_path, text)
+    kind = {"table_id": "t", "digest": "d", "database_id": "g"}
+    for mode in (None, "snapshot"):
+        load = checkpoint.held_load(None, str(tmp_path), source_mode=mode, **kind)
+        assert (load.source_mode, load.owes_sweep) == ("snapshot", False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from delta_neo4j.mapping.model import MappingModel
-from delta_neo4j.state.mappings import MappingHistory, _writes
+from delta_neo4j.source.delta import source_token
+from delta_neo4j.state.mappings import FRAME, MappingHistory, _writes
 
 BEFORE = {"labels": ["Thing"], "properties": ["size"], "maps": [], "relationships": [["IN", False, "Room", False]]}
 THING = {"name": "things", "source": "t", "labels": ["Thing"], "key": [{"column": "id"}]}
@@ -106,3 +108,19 @@ def test_a_relationships_lost_properties_are_its_own():
     history = MappingHistory(None, "things", ({"writes": json.dumps(_writes(related(IN=["a", "b"], AT=["a"])))},))
     found = history.with_retired(related(IN=["b"], AT=["a", "c"])).relationships
     assert [(each.type, each.absent) for each in found] == [("IN", ("a",)), ("AT", ())]
+
+
+def test_a_sweep_owns_the_rows_of_one_source_whatever_its_id_and_mode():
+    """Records of an older release have no source: theirs is this one if the table had the same id."""
+    sources = {
+        ("1", "append"): "a", ("2", "snapshot"): "a", ("3", "append"): "b", (f"{FRAME}t", "append"): "a",
+        ("1", "cdf"): None, ("4", "append"): None,
+    }  # fmt: skip
+    records = [
+        {"table_id": table_id, "source_mode": mode, "source": source} for (table_id, mode), source in sources.items()
+    ]
+    history = MappingHistory(None, "t", tuple(records))
+    own = [("1", "append"), ("2", "snapshot"), ("1", "cdf")]
+    assert history.own_tokens("a", "1") == [f"{source_token('t', *each)}:" for each in own]
+    assert history.is_of_older_release(None)
+    assert not replace(history, records=history.records[:4]).is_of_older_release(None)

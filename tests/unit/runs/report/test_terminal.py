@@ -30,3 +30,14 @@ def test_the_page_says_what_has_no_end_what_was_created_and_what_may_be_lost():
     assert "4 transactions, 0 retried, 0 deadlocks; 2,400 end nodes created" in shown
     assert "1,750 rows have the two nodes of another REPORTS_TO and other content" in shown
     assert shown.count("no row has both ends: check the columns of `from` and `to`") == 1
+
+
+def test_a_run_that_only_swept_is_not_called_nothing_new():
+    """What the source has no more is counted beside the rows; a view has no version to name."""
+    run = TableRun("staff", "load", "snapshot", None, account=Account(swept=1200))
+    screen = io.StringIO()
+    Console(file=screen, width=240).print(page(RunReport("r", dt.datetime.now(dt.UTC), tables=[run])))
+    shown = screen.getvalue()
+    assert "0 rows in 0 micro-batches, the source as it was" in shown
+    assert "1,200 deleted that the source has no more" in shown
+    assert "nothing new" not in shown
