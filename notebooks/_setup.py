@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-# MAGIC %pip install --quiet "click>=8.0" "neo4j>=6.0,<7" "neo4j-rust-ext>=6.0,<7" "pydantic>=2.5" "python-dotenv>=1.0" "pyyaml>=6.0" "requests>=2.31" "rich>=13" "tenacity>=8.2"
+# MAGIC %pip install --quiet "click>=8.0" "jinja2>=3.1" "neo4j>=6.0,<7" "neo4j-rust-ext>=6.0,<7" "pydantic>=2.5" "python-dotenv>=1.0" "pyyaml>=6.0" "requests>=2.31" "rich>=13" "tenacity>=8.2"
 
 # COMMAND ----------
 
