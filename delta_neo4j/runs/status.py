@@ -30,16 +30,9 @@ def status(reader: Reader, found: Origins, limit: int) -> dict[str, Any]:
 
     What cannot be looked at (a mapping, a source, the graph) has its line in `fault`, and the rest is there.
     """
-    mapping: Mapping | None = None
-    settings: TextSettings | None = None
-    fault = None
-    try:
-        settings = build.text_settings(found)
-        mapping = read_mapping(settings.mapping, settings.sources, settings.located)
-    except LoaderError as error:
-        fault = str(error)
+    settings, mapping, fault = _read_settings(found)
     with ThreadPoolExecutor(1) as beside:
-        asking = beside.submit(graph, found, mapping, fault)
+        asking = beside.submit(_graph, found, mapping, fault)
         remembered = history.runs(reader, max(limit, _REMEMBERED))
         loads = _held(settings, mapping)
         held = {name: load["load_id"] for name, load in loads.items()}
@@ -58,8 +51,23 @@ def status(reader: Reader, found: Origins, limit: int) -> dict[str, Any]:
     return shown
 
 
-def graph(found: Origins, mapping: Mapping | None, fault: str | None = None) -> dict[str, Any]:
+def graph_of(found: Origins) -> dict[str, Any]:
     """Return what `graph.coverage.look` returns, with `fault`: None, or why the graph could not be looked at."""
+    _, mapping, fault = _read_settings(found)
+    return _graph(found, mapping, fault)
+
+
+def _read_settings(found: Origins) -> tuple[TextSettings | None, Mapping | None, str | None]:
+    """Return the settings and the mapping, each None if it is faulty, and the fault."""
+    settings = None
+    try:
+        settings = build.text_settings(found)
+        return settings, read_mapping(settings.mapping, settings.sources, settings.located), None
+    except LoaderError as error:
+        return settings, None, str(error)
+
+
+def _graph(found: Origins, mapping: Mapping | None, fault: str | None) -> dict[str, Any]:
     nothing: dict[str, Any] = {"server": None, "uri": None, "database": None, "indexes": []}
     if mapping is None:
         return {**nothing, "fault": fault}

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from delta_neo4j.cli.console import main
+from delta_neo4j.runs.report import html
 from delta_neo4j.runs.status import status
 from delta_neo4j.settings import collect
 from delta_neo4j.state.reader import FolderReader
@@ -75,6 +77,44 @@ def test_both_readers_find_the_same_in_a_state(spark, place, kind):
     assert held["verifications"] == []
     assert "NEO4J_URI" in held["graph"]["fault"]
     assert held["read_with"] == kind
+
+
+def test_both_readers_make_the_same_page_of_a_run(spark, place):
+    """The dead letters are those of the run's counted attempts, with their rows; the ledger gives the micro-batches."""
+    state, graph = str(place / "state"), {"fault": "not looked at", "indexes": []}
+    pages = [
+        html.page(html.told(reader, "r1", graph), BEGAN)
+        for reader in (FolderReader.of(state), SparkReader(spark, state))
+    ]
+    assert pages[0] == pages[1]
+    assert "3 dead letters of this run" in pages[0]
+    assert "column &#39;cost_estimate&#39;: abc" in pages[0]
+    assert "killed attempt" not in pages[0]
+
+
+def test_report_writes_the_newest_run_or_the_one_that_is_named(place, capsys, tmp_path):
+    """The file's name is printed; a run that the state lacks is one line."""
+    arguments = ["--state", str(place / "state"), "--output", str(tmp_path / "page.html")]
+    main(["report", *arguments])
+    assert capsys.readouterr().out == f"{tmp_path / 'page.html'}\n"
+    page = (tmp_path / "page.html").read_text()
+    assert "<title>embed r2: failed</title>" in page
+    assert "NEO4J_URI is not set" in page
+    for run_id, line in {"r3": "has no run r3", "r' OR '1'='1": "is no id of a run"}.items():
+        with pytest.raises(SystemExit) as ended:
+            main(["report", run_id, *arguments])
+        assert ended.value.code == 2
+        assert line in capsys.readouterr().err
+
+
+def test_without_deltalake_a_folder_is_read_through_spark(spark, place, monkeypatch, capsys):
+    """The command finds the same."""
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    monkeypatch.setattr("delta_neo4j.cli.session.spark_session", lambda: spark)
+    main(["status", "--state", str(place / "state"), "--source", str(place / "source")])
+    shown = capsys.readouterr().out
+    assert "(read with Spark)" in shown
+    assert "7 rows pending" in shown
 
 
 def test_a_state_in_a_folder_is_shown_without_pyspark(place):
