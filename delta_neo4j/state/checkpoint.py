@@ -218,7 +218,7 @@ def mint(newest_epoch: int, *, table_id: str, source_mode: str, digest: str) -> 
 def _read(spark: SparkSession, folder: str) -> Load | None:
     # Python sees a load only if `begin` found that Spark sees it there too, and reads it without a Spark job.
     try:
-        if stored := stored_load(folder):
+        if (stored := stored_load(folder)) is not None:
             return Load(**{**_OLDER, **stored})
     except (ValueError, TypeError) as error:
         raise PreflightError(

@@ -132,7 +132,12 @@ def stored_load(folder: str) -> dict[str, Any] | None:
     """
     stored = sorted(Path(folder.removeprefix("file:"), "load").glob("*.json"))
     text = "".join(path.read_text(encoding="utf-8") for path in stored).strip()
-    return dict(json.loads(text.splitlines()[0])) if text else None
+    if not text:
+        return None
+    held = json.loads(text.splitlines()[0])
+    if not isinstance(held, dict):
+        raise ValueError("not a load")
+    return held
 
 
 def _selected(statement: str, tables: dict[str, deltalake.DeltaTable]) -> list[dict[str, Any]]:
