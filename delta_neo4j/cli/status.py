@@ -36,9 +36,9 @@ def status_command(
     **flags: Any,
 ) -> None:
     """
-    Show the last runs, pending rows, open dead letters, indexes and sizes; or all settings.
+    Show runs, pending rows, faults, indexes and sizes.
 
-    A state in a folder is read with the package deltalake, without Spark; another one with Spark. A run that failed in
+    Or, with --settings, all settings. A state in a folder is read with the package deltalake, without Spark; another one with Spark. A run that failed in
     preflight is not among the runs.
     """
     found = collected(context, flags)

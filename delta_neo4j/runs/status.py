@@ -15,12 +15,13 @@ from delta_neo4j.state.reader import stored_load
 if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Mapping
     from delta_neo4j.settings.names import Origins
-    from delta_neo4j.settings.values import TextSettings
+    from delta_neo4j.settings.values import Neo4jSettings, TextSettings
     from delta_neo4j.state.history import Run
     from delta_neo4j.state.reader import Reader
 
 # The state's own tables, in the order in which they are shown.
 TABLES = ("runs", "ledger", "dead_letters", "embeddings", "models", "mappings", "waiting_edges", "verifications")
+_NO_GRAPH: dict[str, Any] = {"server": None, "uri": None, "database": None, "indexes": []}
 _REMEMBERED = 100  # newest runs that are asked for the version that each table has reached
 
 
@@ -68,16 +69,22 @@ def _read_settings(found: Origins) -> tuple[TextSettings | None, Mapping | None,
 
 
 def _graph(found: Origins, mapping: Mapping | None, fault: str | None) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"server": None, "uri": None, "database": None, "indexes": []}
     if mapping is None:
-        return {**nothing, "fault": fault}
+        return {**_NO_GRAPH, "fault": fault}
+    try:
+        return look_at(build.neo4j_settings(found), mapping)
+    except LoaderError as error:
+        return {**_NO_GRAPH, "fault": str(error)}
+
+
+def look_at(neo4j: Neo4jSettings, mapping: Mapping) -> dict[str, Any]:
+    """Return what `graph_of` returns, of a graph and a mapping."""
     from delta_neo4j.graph import coverage
 
     try:
-        connection = build.neo4j_settings(found).connection()
-        return {**coverage.look(connection, mapping), "fault": None}
+        return {**coverage.look(neo4j.connection(), mapping), "fault": None}
     except LoaderError as error:
-        return {**nothing, "fault": str(error)}
+        return {**_NO_GRAPH, "fault": str(error)}
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -223,5 +223,6 @@ class LoadSettings(StreamSettings):
     neo4j: Neo4jSettings
     allow_deletes: int | None = Field(None, ge=0)
     reset_checkpoint: bool = False
+    mlflow: OptionalText = None  # experiment that gets a run
     keep_going: bool = False  # if a table fails: load the other tables, then fail
     graph_retry_seconds: FiniteFloat = 300.0

@@ -85,7 +85,7 @@ def _values(of: Told) -> dict[str, Any]:
         "more_letters": of.letters[_MOST_LETTERS:],
         "graph": of.graph,
         "verifications": of.verifications,
-        "settings": _flat(run.settings),
+        "settings": shown_settings(run.settings),
         "versions": summary["versions"],
     }
 
@@ -95,12 +95,12 @@ def _rate(batches: list[dict[str, Any]]) -> float | None:
     return sum(batch["rows_read"] for batch in batches) / seconds if seconds else None
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def shown_settings(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return settings as (name, value), those inside others with their names joined; secrets as stars."""
     rows: list[tuple[str, Any]] = []
     for name, value in settings.items():
         if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
+            rows += shown_settings(value, f"{prefix}{name}.")
         elif value is not None:
             rows.append((f"{prefix}{name}", redacted(name, value)))
     return rows
