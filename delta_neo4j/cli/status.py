@@ -38,8 +38,8 @@ def status_command(
     """
     Show runs, pending rows, faults, indexes and sizes.
 
-    Or, with --settings, all settings. A state in a folder is read with the package deltalake, without Spark; another one with Spark. A run that failed in
-    preflight is not among the runs.
+    Or, with --settings, all settings. A state in a folder is read with the package deltalake, without Spark; another
+    one with Spark. A run that failed in preflight is not among the runs.
     """
     found = collected(context, flags)
     if only_settings:

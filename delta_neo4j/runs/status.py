@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.errors import LoaderError
 from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.settings import build
+from delta_neo4j.settings.names import DEFAULTS
 from delta_neo4j.state import history
-from delta_neo4j.state.reader import stored_load
+from delta_neo4j.state.reader import local_path, stored_load
 
 if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Mapping
     from delta_neo4j.settings.names import Origins
-    from delta_neo4j.settings.values import Neo4jSettings, TextSettings
+    from delta_neo4j.settings.values import Neo4jSettings
     from delta_neo4j.state.history import Run
     from delta_neo4j.state.reader import Reader
 
@@ -31,17 +33,19 @@ def status(reader: Reader, found: Origins, limit: int) -> dict[str, Any]:
 
     What cannot be looked at (a mapping, a source, the graph) has its line in `fault`, and the rest is there.
     """
-    settings, mapping, fault = _read_settings(found)
+    mapping, fault = _mapping(found)
     with ThreadPoolExecutor(1) as beside:
         asking = beside.submit(_graph, found, mapping, fault)
         remembered = history.runs(reader, max(limit, _REMEMBERED))
-        loads = _held(settings, mapping)
-        held = {name: load["load_id"] for name, load in loads.items()}
+        recorded = history.loads(reader)
+        loads = _held(found, reader, mapping, recorded)
+        # Only a load that is in a checkpoint settles the letters before it; the ledger has loads of frames, too.
+        held = {name: load["load_id"] for name, load in loads.items() if load not in recorded}
         shown: dict[str, Any] = {
             "state": reader.location,
             "read_with": reader.how,
             "runs": [_run(run) for run in remembered[:limit]],
-            "sources": _sources(reader, mapping, loads, remembered),
+            "sources": _sources(reader, mapping, loads, recorded, remembered),
             "mapping_fault": fault,
             "dead_letters": history.open_letters(reader, held),
             "verifications": history.verifications(reader),
@@ -54,18 +58,19 @@ def status(reader: Reader, found: Origins, limit: int) -> dict[str, Any]:
 
 def graph_of(found: Origins) -> dict[str, Any]:
     """Return what `graph.coverage.look` returns, with `fault`: None, or why the graph could not be looked at."""
-    _, mapping, fault = _read_settings(found)
+    mapping, fault = _mapping(found)
     return _graph(found, mapping, fault)
 
 
-def _read_settings(found: Origins) -> tuple[TextSettings | None, Mapping | None, str | None]:
-    """Return the settings and the mapping, each None if it is faulty, and the fault."""
-    settings = None
+def _mapping(found: Origins) -> tuple[Mapping | None, str | None]:
+    """Return the mapping and None, or None and why it cannot be read."""
     try:
-        settings = build.text_settings(found)
-        return settings, read_mapping(settings.mapping, settings.sources, settings.located), None
+        name = str(found["mapping"].value if "mapping" in found else DEFAULTS["mapping"])
+        given = build.parse_sources(found["source"].value) if "source" in found else {}
+        sources = {table: build.located(found, source) for table, source in given.items()}
+        return read_mapping(name, sources, lambda source: build.located(found, source)), None
     except LoaderError as error:
-        return settings, None, str(error)
+        return None, str(error)
 
 
 def _graph(found: Origins, mapping: Mapping | None, fault: str | None) -> dict[str, Any]:
@@ -102,12 +107,25 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _held(settings: TextSettings | None, mapping: Mapping | None) -> dict[str, dict[str, Any]]:
-    """Return the load that each table's checkpoint holds; a table without one is left out."""
+def _held(
+    found: Origins, reader: Reader, mapping: Mapping | None, recorded: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """
+    Return the load that each table's checkpoint holds; a table without one is left out.
+
+    Where this process cannot look into the checkpoints, the newest load that the ledger has recorded stands for it.
+    """
+    newest = {load["table_name"]: load for load in recorded}
+    if "checkpoint" not in found and not is_path(reader.location):
+        return newest
+    set_to = str(found["checkpoint"].value) if "checkpoint" in found else f"{reader.location}/checkpoints"
+    folder = build.located(found, set_to if "/" in set_to else f"./{set_to}")  # a checkpoint is never a schema
+    if "spark_remote" in found or not local_path(folder):
+        return newest
     loads = {}
-    for table in mapping.tables if settings and mapping else ():
+    for table in mapping.tables if mapping else ():
         try:
-            stored = stored_load(f"{settings.checkpoints}/{table.name}") if settings else None
+            stored = stored_load(f"{folder}/{table.name}")
         except ValueError:
             stored = None
         if stored:
@@ -116,9 +134,13 @@ def _held(settings: TextSettings | None, mapping: Mapping | None) -> dict[str, d
 
 
 def _sources(
-    reader: Reader, mapping: Mapping | None, loads: dict[str, dict[str, Any]], runs: list[Run]
+    reader: Reader,
+    mapping: Mapping | None,
+    loads: dict[str, dict[str, Any]],
+    recorded: list[dict[str, Any]],
+    runs: list[Run],
 ) -> list[dict[str, Any]]:
-    recorded = history.rows_recorded(reader) if mapping else {}
+    rows_read = {load["load_id"]: load["rows_read"] for load in recorded}
     rows = []
     for table in mapping.tables if mapping else ():
         load = loads.get(table.name, {})
@@ -139,7 +161,7 @@ def _sources(
             shown["fault"] = str(error)
         else:
             shown |= {"version": extent.version, "rows": extent.rows}
-            shown["rows_pending"] = _pending(shown, recorded.get(load.get("load_id", ""), 0))
+            shown["rows_pending"] = _pending(shown, rows_read.get(load.get("load_id"), 0))
         rows.append(shown)
     return rows
 

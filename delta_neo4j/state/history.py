@@ -112,10 +112,12 @@ def open_letters(reader: Reader, held: dict[str, str]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda each: (-each["letters"], each["table_name"], each["reason_class"]))
 
 
-def rows_recorded(reader: Reader) -> dict[str, int]:
-    """Return the rows that the recorded micro-batches of each load have read, by load id."""
-    rows = reader.rows("SELECT load_id, sum(rows_read) AS recorded FROM {ledger} GROUP BY load_id")
-    return {row["load_id"]: int(row["recorded"]) for row in rows}
+def loads(reader: Reader) -> list[dict[str, Any]]:
+    """Return the loads that the ledger has recorded, oldest first: table_name, load_id, source_mode, rows_read."""
+    return reader.rows(
+        "SELECT table_name, load_id, max(source_mode) AS source_mode, sum(rows_read) AS rows_read FROM {ledger} "
+        "GROUP BY table_name, load_id ORDER BY load_id"
+    )
 
 
 def model_names(reader: Reader) -> dict[str, str]:

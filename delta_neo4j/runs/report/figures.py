@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,20 +90,24 @@ def _group(batches: list[dict[str, Any]]) -> Group:
 
 
 def curve(batches: list[dict[str, Any]]) -> Curve | None:
-    """Return the rate over time; None for fewer than two micro-batches, which have no course."""
+    """
+    Return the rate from one record to the next, over time; None for fewer than two micro-batches.
+
+    It has the time between micro-batches, too: what Spark plans and commits there.
+    """
     if len(batches) < 2:  # noqa: PLR2004  # one point is no curve
         return None
     steps = groups(batches, MOST_POINTS)
-    began, ended = min(step.began for step in steps), max(step.ended for step in steps)
-    width = max((ended - began).total_seconds(), 0.001)
-    top = nice(max(step.rate for step in steps))
+    moments = [steps[0].began, *(step.ended for step in steps)]
+    places = [max(0.0, (moment - moments[0]).total_seconds()) for moment in moments]
+    rates = [step.rows / max(right - left, 0.001) for step, (left, right) in zip(steps, pairwise(places), strict=True)]
+    top, width = nice(max(rates)), max(places[-1], 0.001)
     corners = [f"M0,{HEIGHT}"]
-    for step in steps:
-        left, right = (WIDTH * (moment - began).total_seconds() / width for moment in (step.began, step.ended))
-        height = HEIGHT * (1 - step.rate / top)
-        corners += [f"L{left:.1f},{height:.1f}", f"L{right:.1f},{height:.1f}"]
+    for rate, (left, right) in zip(rates, pairwise(places), strict=True):
+        height = HEIGHT * (1 - rate / top)
+        corners += [f"L{WIDTH * left / width:.1f},{height:.1f}", f"L{WIDTH * right / width:.1f},{height:.1f}"]
     outline = " ".join(corners)
-    return Curve(f"M{outline.split(' L', 1)[1]}", f"{outline} L{WIDTH},{HEIGHT} Z", top, began, ended)
+    return Curve(f"M{outline.split(' L', 1)[1]}", f"{outline} L{WIDTH},{HEIGHT} Z", top, moments[0], moments[-1])
 
 
 def nice(value: float) -> float:

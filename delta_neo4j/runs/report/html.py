@@ -58,6 +58,7 @@ def page(of: Told, made_at: dt.datetime) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"count": _count, "seconds": _seconds, "cut": _cut, "words": _words, "moment": _moment}
+    environment.filters |= {"row": _row, "key": _key}
     text = resources.files("delta_neo4j.runs.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(_values(of), made_by=_version(), made_at=made_at)
 
@@ -77,7 +78,7 @@ def _values(of: Told) -> dict[str, Any]:
         "size": (figures.WIDTH, figures.HEIGHT),
         "batches": figures.groups(of.batches, figures.MOST_LINES),
         "batch_count": len(of.batches),
-        "rate": _rate(of.batches),
+        "rate": summary["totals"]["rows_read"] / summary["seconds"]["stream"] if of.batches else None,
         "stages": stages,
         "widest": max((share for _, _, share in stages), default=1.0),
         "letters": of.letters[:_MOST_LETTERS],
@@ -90,11 +91,6 @@ def _values(of: Told) -> dict[str, Any]:
     }
 
 
-def _rate(batches: list[dict[str, Any]]) -> float | None:
-    seconds = sum(sum(batch["seconds"].values()) for batch in batches)
-    return sum(batch["rows_read"] for batch in batches) / seconds if seconds else None
-
-
 def shown_settings(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return settings as (name, value), those inside others with their names joined; secrets as stars."""
     rows: list[tuple[str, Any]] = []
@@ -102,7 +98,7 @@ def shown_settings(settings: dict[str, Any], prefix: str = "") -> list[tuple[str
         if isinstance(value, dict):
             rows += shown_settings(value, f"{prefix}{name}.")
         elif value is not None:
-            rows.append((f"{prefix}{name}", redacted(name, value)))
+            rows.append((f"{prefix}{name}".rstrip("."), redacted(name, value)))
     return rows
 
 
@@ -129,6 +125,22 @@ def _seconds(value: float) -> str:
 def _cut(value: Any, longest: int = _LONGEST) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
+
+
+def _row(text: str) -> str:
+    """Return a row's JSON with blanks after its commas, where a narrow page breaks the line."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _key(text: str) -> str:
+    """Return the values of a key, which is stored as a JSON list."""
+    try:
+        return ", ".join(str(part) for part in json.loads(text))
+    except (ValueError, TypeError):
+        return text
 
 
 def _words(name: str) -> str:

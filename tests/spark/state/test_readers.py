@@ -79,6 +79,15 @@ def test_both_readers_find_the_same_in_a_state(spark, place, kind):
     assert held["read_with"] == kind
 
 
+def test_where_the_checkpoint_cannot_be_looked_into_the_newest_recorded_load_stands_for_it(place):
+    """A checkpoint in a storage that this process does not see, here by an address, is no load that never began."""
+    found = collect.collect(
+        {"state": str(place / "state"), "source": (str(place / "source"),), "checkpoint": "abfss://box@store/c"}
+    )
+    (source,) = status(FolderReader.of(str(place / "state")), found, 5)["sources"]
+    assert (source["load_id"], source["rows_pending"]) == (LOAD, 7)
+
+
 def test_both_readers_make_the_same_page_of_a_run(spark, place):
     """The dead letters are those of the run's counted attempts, with their rows; the ledger gives the micro-batches."""
     state, graph = str(place / "state"), {"fault": "not looked at", "indexes": []}

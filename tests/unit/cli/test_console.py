@@ -40,7 +40,7 @@ answers = {name + " --help": run(name, "--help") for name in cli.commands}
 Refuse.names = {"pyspark", "delta"}
 for name in ("api", "runs.golden", "embedding.in_process", "embedding.rest.embedder", "settings.collect"):
     importlib.import_module("delta_neo4j." + name)
-for line in ("load --json", "plan", "status"):
+for line in ("load --json", "plan", "status --state a.b"):
     answers[line] = run(*line.split())
 print(json.dumps(answers))
 """

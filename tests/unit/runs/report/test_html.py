@@ -96,7 +96,7 @@ def test_no_secret_is_on_the_page():
 
 
 def test_the_rate_is_drawn_over_the_time_of_the_micro_batches():
-    """Steps from the begin of each micro-batch to its end, as high as its rows a second, below a round top."""
+    """Steps from one record to the next, as high as the rows a second between them, below a round top."""
     quick, slow = {"read": 10.0}, {"read": 20.0}
     moments = [states.BEGAN + dt.timedelta(seconds=seconds) for seconds in (10, 40)]
     batches = [
@@ -105,7 +105,7 @@ def test_the_rate_is_drawn_over_the_time_of_the_micro_batches():
     ]
     drawn = figures.curve(batches)
     assert (drawn.top, drawn.from_moment, drawn.to_moment) == (200, states.BEGAN, moments[1])
-    assert drawn.line == "M0.0,60.0 L250.0,60.0 L500.0,150.0 L1000.0,150.0"
+    assert drawn.line == "M0.0,60.0 L250.0,60.0 L250.0,180.0 L1000.0,180.0"
     assert figures.curve(batches[:1]) is None
     assert [figures.nice(value) for value in (0.0, 0.3, 1.0, 4.2, 999.0)] == [1.0, 0.5, 1.0, 5.0, 1000.0]
 
