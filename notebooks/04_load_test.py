@@ -142,7 +142,7 @@ for place in range(len(table.relationships)):
 
 # COMMAND ----------
 
-with progress():
+with one_line(sys.stdout):
     report = load(spark, settings)
 summary = report.summary()
 seconds, writer = summary["seconds"], summary["writer"]

@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-# MAGIC %pip install --quiet "click>=8.0" "neo4j>=6.0,<7" "neo4j-rust-ext>=6.0,<7" "pydantic>=2.5" "python-dotenv>=1.0" "pyyaml>=6.0" "requests>=2.31" "rich>=13" "tenacity>=8.2"
+# MAGIC %pip install --quiet "click>=8.0" "jinja2>=3.1" "neo4j>=6.0,<7" "neo4j-rust-ext>=6.0,<7" "pydantic>=2.5" "python-dotenv>=1.0" "pyyaml>=6.0" "requests>=2.31" "rich>=13" "tenacity>=8.2"
 
 # COMMAND ----------
 
@@ -42,10 +42,6 @@ print(f"delta_neo4j {delta_neo4j.__version__} from {delta_neo4j.__path__[0]}")
 
 # COMMAND ----------
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pandas as pd
 
 from delta_neo4j.settings import build, collect
@@ -59,7 +55,7 @@ from delta_neo4j.runs.load import load
 from delta_neo4j.runs.search import SearchSettings, search
 from delta_neo4j.mapping.file import read_mapping, text_of
 from delta_neo4j.runs.preflight import text_dimension
-from delta_neo4j.cli.progress import PlainLines
+from delta_neo4j.runs.report.progress import one_line
 from delta_neo4j.graph.bolt.server import server_version
 from delta_neo4j.settings.names import DEFAULT_SCOPE
 from delta_neo4j.settings.values import Neo4jSettings
@@ -73,18 +69,3 @@ def ask(neo4j: Neo4jSettings, query: str, **parameters: object) -> list[dict]:
     connection = neo4j.connection()
     with open_driver(connection) as driver, driver.session(database=connection.database) as session:
         return session.run(query, parameters).data()
-
-
-@contextmanager
-def progress() -> Iterator[None]:
-    """Print each log event of the package as a line while the block runs."""
-    logger, lines = logging.getLogger("delta_neo4j"), logging.StreamHandler(sys.stdout)
-    lines.setFormatter(PlainLines())
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.addHandler(lines)
-    try:
-        yield
-    finally:
-        logger.removeHandler(lines)
-        logger.propagate = True

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import lanes
+from tests.support.browser import PROGRAM
 from tests.support.places import TEST_DATA
 
 # No test asserts a time: a machine may be busy.
@@ -106,4 +107,6 @@ def _missing():
         find_java(21, None, os.environ.get("NEO4J_JAVA_HOME"))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is one line to show
         missing["calendar"] = str(error)
+    if PROGRAM is None:
+        missing["chromium"] = "no chromium (apt-get install chromium)"
     return missing

@@ -19,6 +19,7 @@ from delta_neo4j.cli.load import load_command
 from delta_neo4j.cli.maintain import maintain_command
 from delta_neo4j.cli.mapping import mapping_group
 from delta_neo4j.cli.plan import plan_command
+from delta_neo4j.cli.report import report_command
 from delta_neo4j.cli.search import search_command
 from delta_neo4j.cli.status import status_command
 from delta_neo4j.cli.stops import STOPS, end_process
@@ -48,8 +49,8 @@ def cli() -> None:
 
 
 for _command in (
-    clear_command, embed_command, load_command, maintain_command, mapping_group, plan_command, search_command,
-    status_command, verify_command,
+    clear_command, embed_command, load_command, maintain_command, mapping_group, plan_command, report_command,
+    search_command, status_command, verify_command,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("load")
-@options(*STREAM_OPTIONS, *BUDGET_OPTIONS, "price_per_hour")
+@options(*STREAM_OPTIONS, *BUDGET_OPTIONS, "price_per_hour", "mlflow")
 @click.option(
     "--reset-checkpoint", is_flag=True,
     help="A new checkpoint: the run reads every row again and writes those whose hash differs from their node's. It "

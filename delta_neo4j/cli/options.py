@@ -26,8 +26,9 @@ OUTPUT_OPTIONS = ("json", "debug")
 
 def _option(setting: Setting) -> Decorator:
     kind = click.Choice(setting.kind) if isinstance(setting.kind, tuple) else setting.kind
+    bare: dict[str, Any] = {"is_flag": False, "flag_value": setting.bare} if setting.bare else {}
     return click.option(
-        setting.flag, type=kind, multiple=setting.repeatable, metavar=setting.metavar, help=setting.help
+        setting.flag, type=kind, multiple=setting.repeatable, metavar=setting.metavar, help=setting.help, **bare
     )
 
 

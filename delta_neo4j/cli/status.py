@@ -1,4 +1,4 @@
-"""The command `status`: the last runs of a state, or the settings."""
+"""The command `status`: a state, its sources and its graph on one screen; or the settings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from delta_neo4j.cli import session
 from delta_neo4j.cli.options import BUDGET_OPTIONS, ORIGIN_OPTIONS, OUTPUT_OPTIONS, STREAM_OPTIONS, collected, options
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.runs import status
 from delta_neo4j.settings import build, shown
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     "--settings",
     "only_settings",
     is_flag=True,
-    help="The settings of a load, each with its value and origin; starts no Spark (default the last runs).",
+    help="The settings of a load, each with its value and origin (default what the state and the graph hold).",
 )
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 1000), help="Number of runs.")
 @options(*STREAM_OPTIONS, *BUDGET_OPTIONS, "price_per_hour", *ORIGIN_OPTIONS, *OUTPUT_OPTIONS)
@@ -38,25 +36,21 @@ def status_command(
     **flags: Any,
 ) -> None:
     """
-    Show the last runs of a state, or all settings.
+    Show runs, pending rows, faults, indexes and sizes.
 
-    The last runs are read from the state tables, with Spark. A run that failed in preflight is not among them.
+    Or, with --settings, all settings. A state in a folder is read with the package deltalake, without Spark; another
+    one with Spark. A run that failed in preflight is not among the runs.
     """
     found = collected(context, flags)
     if only_settings:
         _show_settings(found, as_json=as_json)
         return
-    state = build.state_location(found)
-    spark = session.spark_session()
-    from delta_neo4j.runs.error_translation import translating_spark_errors
-    from delta_neo4j.state.tables import State
+    from delta_neo4j.cli import status_lines
+    from delta_neo4j.cli.state import looked_at
+    from delta_neo4j.runs.status import status
 
-    with translating_spark_errors():
-        runs = status.last_runs(spark, State(state), limit)
-    if as_json:
-        click.echo(json.dumps({"state": state, "runs": runs}))
-        return
-    click.echo("\n".join(map(_run_line, runs)) or f"the state {state} has no runs")
+    held = looked_at(build.state_location(found), lambda reader: status(reader, found, limit))
+    click.echo(json.dumps(held, default=str) if as_json else "\n".join(status_lines.lines(held)))
 
 
 def _show_settings(found: Origins, *, as_json: bool) -> None:
@@ -73,9 +67,3 @@ def _show_settings(found: Origins, *, as_json: bool) -> None:
         click.echo(f"{row['setting']:<17} {row['variable']:<27} {value!s:<40} {row['source']}")
     if fault:
         click.echo(f"a load would stop: {fault}")
-
-
-def _run_line(run: dict[str, Any]) -> str:
-    counts = f"{run['rows_read']:,} read, {run['written']:,} written, {run['dead_lettered']:,} dead-lettered"
-    line = f"{run['run_id']}  {run['started_at']}  {run['status']:<9}  {counts}  {run['seconds']:.1f} s"
-    return line + (f"\n    {run['error']}" if run["error"] else "")

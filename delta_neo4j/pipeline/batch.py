@@ -28,6 +28,7 @@ Each name in back-ticks is a hook: it receives the value of that step and return
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -140,9 +141,11 @@ class Batch:
         with account.timed("stage"):
             types = ranking.parallel_types(self.step.table)
             parallel = [F.sum(F.col(ranking.PARALLEL)[number]) for number in range(len(types))]
-            failing = F.count(F.when(F.col(FAULT_CLASS) == failing_expressions.EXPRESSION_FAILED, 1)).alias("failing")
-            counts = frozen.groupBy(ranking.STATE).agg(F.count("*").alias("rows"), *parallel, failing).collect()
-            states = self.states = {row[ranking.STATE]: row["rows"] for row in counts}
+            grouped = frozen.groupBy(ranking.STATE, FAULT_CLASS)
+            counts = grouped.agg(F.count("*").alias("rows"), *parallel).collect()
+            states = self.states = Counter()
+            for row in counts:
+                states[row[ranking.STATE]] += row["rows"]
         if sum(states.values()) != rows_read:
             raise BalanceError(
                 f"{self.where} does not add up: {rows_read} rows read "
@@ -153,14 +156,15 @@ class Batch:
         account.outcomes["unchanged" if self.step.deletes else "without_end"] += states.get(ranking.WITHOUT_END, 0)
         account.outcomes["unchanged"] += states.get(ranking.KEYLESS, 0)
         for row in counts:
-            for kind, count in zip(types, row[2:-1], strict=True):
+            for kind, count in zip(types, row[3:], strict=True):
                 account.edges(kind)["parallel"] += count
         if unsound := states.get(ranking.UNSOUND, 0):
             account.outcomes["dead_lettered"] += unsound
             rows = frozen.where(frozen[ranking.STATE] == ranking.UNSOUND)
-            if any(row["failing"] for row in counts):
+            classes = {row[FAULT_CLASS]: row["rows"] for row in counts if row[ranking.STATE] == ranking.UNSOUND}
+            if failing_expressions.EXPRESSION_FAILED in classes:
                 rows = failing_expressions.with_words(rows, FAULT)
-            self.dead_letters.add(self.letters.of_unsound(rows, unsound))
+            self.dead_letters.add(self.letters.of_unsound(rows, classes))
 
     def _gone(self, frozen: DataFrame) -> Gone | None:
         """Return what becomes of the keys that rows say are gone, None if there are none; the guard may end the run."""

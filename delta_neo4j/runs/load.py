@@ -20,8 +20,10 @@ from delta_neo4j.runs.error_translation import EXPECTED, as_loader_error
 from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
+from delta_neo4j.runs.report import html, mlflow
 from delta_neo4j.runs.report.summary import RunReport, TableRun
 from delta_neo4j.runs.run import reported
+from delta_neo4j.runs.status import look_at
 from delta_neo4j.runs.steps import checkpoint_folder, make_step
 from delta_neo4j.runs.stream import reconcile, run_to_end, version_reached
 from delta_neo4j.runs.stream_errors import may_be_a_new_column
@@ -33,6 +35,7 @@ from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
+from delta_neo4j.state.spark_reader import SparkReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,13 +67,29 @@ def load(
     expected failure is in the report's `error`; any other exception is raised.
     """
     step_of = partial(make_step, hook=hook, limits=limits)
-    return reported(
+    report = reported(
         spark,
         settings,
         lambda state, report: _run(spark, settings, state, report, step_of=step_of, limits=limits),
         command="load",
         startup_seconds=startup_seconds,
     )
+    if settings.mlflow:
+        report.mlflow = _logged(spark, settings, report, settings.mlflow)
+    return report
+
+
+def _logged(spark: SparkSession, settings: LoadSettings, report: RunReport, experiment: str) -> str:
+    """Log the stored run to MLflow; return where, or why not, in words."""
+    if not report.tables:
+        return "no MLflow run: the run failed before it began a table"
+    try:
+        mapping = read_mapping(settings.mapping, settings.sources, settings.located)
+        graph = look_at(settings.neo4j, mapping)
+        told = html.told(SparkReader(spark, settings.state), report.run_id, graph)
+    except EXPECTED as error:
+        return f"no MLflow run: {as_loader_error(error)}"
+    return mlflow.logged(told, experiment)
 
 
 def _run(

@@ -37,6 +37,7 @@ class Setting:
     kind: type | tuple[str, ...] = str
     metavar: str | None = None
     repeatable: bool = False
+    bare: str | None = None  # the value of its flag without a value; None: the flag needs one
     secret: bool = False
 
     @property
@@ -170,6 +171,11 @@ SETTINGS = (
     Setting(
         name="price_per_hour", flag="--price-per-hour", variables=("PRICE_PER_HOUR",), kind=float,
         text="Price of an hour of the endpoint, in any currency",
+    ),
+    Setting(
+        name="mlflow", flag="--mlflow", variables=("MLFLOW_EXPERIMENT_NAME",), metavar="[EXPERIMENT]",
+        bare="delta-neo4j",
+        text="MLflow experiment that gets a run with parameters, metrics and the report; delta-neo4j without a name",
     ),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}

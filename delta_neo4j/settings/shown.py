@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
 NOT_SET = "not set"
 _ADDRESSES = {"uri", "host", "url", "databricks_host"}
+_SECRETS = {setting.name for setting in SETTINGS if setting.secret}
 
 
 def settings(found: Mapping[str, Found]) -> list[dict[str, Any]]:
     """Return each setting as `{setting, variable, value, source}`: a secret as stars, an unset value as None."""
     return [_row(setting, found.get(setting.name)) for setting in SETTINGS]
+
+
+def redacted(name: str, value: Any) -> Any:
+    """Return the value of the setting or field `name` as it may be shown: a secret as stars, an address without one."""
+    if name in _SECRETS and value is not None:
+        return "***"
+    return _shown(value, address=name in _ADDRESSES)
 
 
 def _row(setting: Setting, hit: Found | None) -> dict[str, Any]:
@@ -28,7 +36,7 @@ def _row(setting: Setting, hit: Found | None) -> dict[str, Any]:
         value, source = setting.absent or setting.default, "default"
     if value is None:
         source = NOT_SET
-    shown = "***" if setting.secret and value is not None else _shown(value, address=setting.name in _ADDRESSES)
+    shown = redacted(setting.name, value)
     return {"setting": setting.name, "variable": setting.variables[0], "value": shown, "source": source}
 
 

@@ -224,5 +224,6 @@ class LoadSettings(StreamSettings):
     allow_deletes: int | None = Field(None, ge=0)
     take_over: bool = False  # load what another state has loaded into the graph
     reset_checkpoint: bool = False
+    mlflow: OptionalText = None  # experiment that gets a run
     keep_going: bool = False  # if a table fails: load the other tables, then fail
     graph_retry_seconds: FiniteFloat = 300.0

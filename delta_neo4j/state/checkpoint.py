@@ -22,6 +22,7 @@ from pyspark.errors import AnalysisException
 from delta_neo4j.errors import PreflightError, SettingsError
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state.ledger import Ledger
+from delta_neo4j.state.reader import stored_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,15 +224,14 @@ def mint(newest_epoch: int, **kind: Any) -> Load:
 def stored(spark: SparkSession, folder: str) -> Load | None:
     """Return the load that a checkpoint folder holds, whatever it began with; None if it holds none."""
     # Python sees a load only if `begin` found that Spark sees it there too, and reads it without a Spark job.
-    stored = sorted(Path(folder.removeprefix("file:"), "load").glob("*.json"))
-    if text := "".join(path.read_text(encoding="utf-8") for path in stored).strip():
-        try:
-            return Load(**{**_OLDER, **json.loads(text.splitlines()[0])})
-        except (ValueError, TypeError) as error:
-            raise PreflightError(
-                f"the checkpoint {folder} is damaged: its load id cannot be read; run with --reset-checkpoint, which "
-                "reads every row again and writes only what differs"
-            ) from error
+    try:
+        if (stored := stored_load(folder)) is not None:
+            return Load(**{**_OLDER, **stored})
+    except (ValueError, TypeError) as error:
+        raise PreflightError(
+            f"the checkpoint {folder} is damaged: its load id cannot be read; run with --reset-checkpoint, which "
+            "reads every row again and writes only what differs"
+        ) from error
     return _read_by_spark(spark, folder)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -25,12 +27,20 @@ if TYPE_CHECKING:
     from delta_neo4j.state.tables import State
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Letters:
-    """Dead letters to append: rows of the table `dead_letters`, and the number of rows that there must be."""
+    """Dead letters to append: rows of the table `dead_letters`, and how many there must be of each reason class."""
 
     rows: DataFrame
-    count: int
+    classes: dict[str, int]
+
+    @property
+    def count(self) -> int:
+        """The number of dead letters."""
+        return sum(self.classes.values())
 
 
 def keyed(
@@ -62,14 +72,14 @@ class DeadLetters:
     batch_id: int
     attempt: str
 
-    def of_unsound(self, rows: DataFrame, count: int) -> Letters:
-        """Return the dead letters of `count` unsound rows."""
-        return Letters(self._letters(rows, "validation", F.col(FAULT_CLASS), F.col(FAULT)), count)
+    def of_unsound(self, rows: DataFrame, classes: dict[str, int]) -> Letters:
+        """Return the dead letters of unsound rows; `classes` has their number by reason class."""
+        return Letters(self._letters(rows, "validation", F.col(FAULT_CLASS), F.col(FAULT)), classes)
 
     def of_faulted(self, rows: DataFrame, count: int) -> Letters:
         """Return the dead letters of `count` rows whose text was not embedded; `embedding_fault` has the reasons."""
         letters = self._letters(rows, "embedding", F.lit("embedding_fault"), F.col("embedding_fault"))
-        return Letters(letters, count)
+        return Letters(letters, {"embedding_fault": count})
 
     def of_refused(self, rows: DataFrame, refusals: list[dict[str, Any]], stage: str) -> Letters:
         """
@@ -82,7 +92,8 @@ class DeadLetters:
             self.table, rows, [r["key"] for r in refusals], reasons, "refused_class, refused_reason"
         )
         joined = refused.join(rows, on=same_key, how="left")
-        return Letters(self._letters(joined, stage, F.col("refused_class"), F.col("refused_reason")), len(refusals))
+        classes = Counter(refusal["reason_class"] for refusal in refusals)
+        return Letters(self._letters(joined, stage, F.col("refused_class"), F.col("refused_reason")), classes)
 
     def append(self, letters: DataFrame) -> None:
         """Append dead letters to the table; only those of the attempt that the ledger row names are counted later."""
@@ -132,6 +143,7 @@ class DeadLetterBuffer:
     def add(self, letters: Letters) -> None:
         """Add dead letters; if there are more than `allowed`, append them and raise `DeadLetterGateError`."""
         self.pending.append(letters)
+        log.info("rows.dead_lettered", extra={"table": self.letters.table.name, "classes": letters.classes})
         count = sum(each.count for each in self.pending)
         if count > self.allowed:
             self.keep()  # the user needs the letters

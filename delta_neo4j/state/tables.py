@@ -40,7 +40,10 @@ SCHEMAS = {
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
         "database_id STRING, recorded_at TIMESTAMP, state_id STRING, source STRING"
     ),
-    "verifications": "table_name STRING, result STRING, digests STRING, verified_at TIMESTAMP",
+    "verifications": (
+        "table_name STRING, source_version BIGINT, mapping_digest STRING, checked BIGINT, differences BIGINT, "
+        "counts STRING, digests STRING, recorded_at TIMESTAMP"
+    ),
     "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
 }
 PARTITIONED_BY = {"embeddings": ("model_id", "part")}
@@ -61,7 +64,7 @@ class State:
             frame = open_table(reader, self._address(name))
             frame.schema  # noqa: B018  # makes Spark look for the table now, inside this `try`
         except AnalysisException as error:
-            if not _is_absent(error):
+            if not is_absent(error):
                 raise
             return _no_rows(spark, name)
         return frame
@@ -75,7 +78,7 @@ class State:
         """
         if self._is_folder:
             return
-        runs = sql_name(self._address("runs"))
+        runs = self.sql_name("runs")
         if self.version(spark, "runs") is None:
             spark.sql(f"CREATE TABLE IF NOT EXISTS {runs} ({SCHEMAS['runs']}) USING DELTA").collect()
         else:
@@ -84,10 +87,10 @@ class State:
     def version(self, spark: SparkSession, name: str) -> int | None:
         """Return a table's newest version, None if the table does not exist yet."""
         try:
-            history = spark.sql(f"DESCRIBE HISTORY {sql_name(self._address(name))} LIMIT 1")
+            history = spark.sql(f"DESCRIBE HISTORY {self.sql_name(name)} LIMIT 1")
             return int(history.collect()[0]["version"])
         except AnalysisException as error:
-            if not _is_absent(error):
+            if not is_absent(error):
                 raise
             return None
 
@@ -120,7 +123,7 @@ class State:
         """Merge a table's small files; return whether the table exists."""
         exists = self.version(spark, name) is not None
         if exists:
-            spark.sql(f"OPTIMIZE {sql_name(self._address(name))}").collect()
+            spark.sql(f"OPTIMIZE {self.sql_name(name)}").collect()
         return exists
 
     def append_rows(
@@ -128,6 +131,10 @@ class State:
     ) -> None:
         """Append a few rows that the driver holds, as one file; `once` is as in `append`."""
         self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)
+
+    def sql_name(self, name: str) -> str:
+        """Return a table as Spark SQL names it."""
+        return sql_name(self._address(name))
 
     @property
     def _is_folder(self) -> bool:
@@ -171,7 +178,8 @@ def _retrying_creation() -> tenacity.Retrying:
 _ABSENT = ("PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE")
 
 
-def _is_absent(error: AnalysisException) -> bool:
+def is_absent(error: AnalysisException) -> bool:
+    """Return whether Spark's error says that the table does not exist."""
     # Every Spark version has the condition in the text; the method that returns it was renamed in Spark 4.
     text = str(error)
     return any(f"[{condition}" in text for condition in _ABSENT) or "is not a Delta table" in text

@@ -146,7 +146,7 @@ NOWHERE = {
     r"\.(cache|persist|unpersist)\(\)": "caching a frame",
     r"\.rdd\b": "an RDD",
     r"\bsparkContext\b": "the Spark context",
-    r"\bDeltaTable\b": "the Python DeltaTable API",
+    r"(?<!deltalake\.)\bDeltaTable\b": "the Python DeltaTable API of Spark",
 }
 
 

@@ -48,6 +48,7 @@ class RunReport:
     reason: str | None = None  # why this strategy was chosen
     model_id: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    mlflow: str | None = None  # where the run is in MLflow, or why it is not, in words
 
     def record_preflight(self, ready: Ready, spark_version: str) -> None:
         """Store the embedder, the model id and the versions."""

@@ -63,6 +63,8 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
         lines.append(("writing", f"{writer['transactions']:,} transactions, {effort}; {created}"))
     seconds = report.summary()["seconds"]
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())))
+    if report.mlflow:
+        lines.append(("mlflow", report.mlflow))
     return lines
 
 

@@ -63,7 +63,7 @@ def compared(
     found = compare.frozen(compare.differences(by_key, _optional(table), table.edge), f"{place.path}/differences")
     found = _without_ends(graph, table, found)
     texts = _text_differences(graph, rows, place) if table.text_nodes else None
-    check = TableCheck(table.name, place.version, place.load.load_id if place.load else None)
+    check = TableCheck(table.name, place.version, place.load.load_id if place.load else None, table.digest)
     _count(check, by_key)
     _list(check, found if texts is None else found.unionByName(texts))
     if place.version is not None and place.newest is not None and place.newest > place.version:

@@ -20,6 +20,7 @@ class TableCheck:
     name: str
     source_version: int | None
     load_id: str | None
+    mapping_digest: str
     checked: int = 0
     keys: dict[str, int] = field(default_factory=dict)
     ambiguous: int = 0  # keys on several rows, which are equal if one of them fits

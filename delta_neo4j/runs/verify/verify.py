@@ -100,5 +100,11 @@ def _compare(
 
 def _record(spark: SparkSession, settings: LoadSettings, report: VerifyReport) -> None:
     now = dt.datetime.now(dt.UTC)
-    rows = [(each.name, json.dumps(each.as_dict(most=0)), json.dumps(each.digests), now) for each in report.tables]
+    rows = [
+        (
+            each.name, each.source_version, each.mapping_digest, each.checked, sum(each.differences.values()),
+            json.dumps(each.as_dict(most=0)), json.dumps(each.digests), now,
+        )
+        for each in report.tables
+    ]  # fmt: skip
     State(settings.state).append_rows(spark, "verifications", rows)

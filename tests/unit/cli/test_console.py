@@ -40,7 +40,7 @@ answers = {name + " --help": run(name, "--help") for name in cli.commands}
 Refuse.names = {"pyspark", "delta"}
 for name in ("api", "runs.golden", "embedding.in_process", "embedding.rest.embedder", "settings.collect"):
     importlib.import_module("delta_neo4j." + name)
-for line in ("load --json", "plan", "status"):
+for line in ("load --json", "plan", "status --state a.b"):
     answers[line] = run(*line.split())
 print(json.dumps(answers))
 """
@@ -76,7 +76,7 @@ def test_help_needs_no_pyspark(bare, command):
     assert f"{command} [OPTIONS]" in answer["out"]
 
 
-@pytest.mark.parametrize("line", ["load --json", "plan", "status"])
+@pytest.mark.parametrize("line", ["load --json", "plan", "status --state a.b"])
 def test_without_pyspark_a_command_says_so(bare, line):
     """One line with what to install and exit code 2, never a trace; a run's summary is printed as ever."""
     answer = _answer(bare, line)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import subprocess
 import sys
-import types
 
 import pytest
 
 from delta_neo4j.cli.console import main
-from delta_neo4j.cli.status import _run_line as run_line
-from delta_neo4j.runs import status
+from delta_neo4j.cli.status_lines import lines
 from tests.support.places import ROOT
 
 RUNTIME = """
@@ -102,28 +99,43 @@ def test_a_scope_that_is_not_there_is_one_line_and_exit_code_2(task):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_state_without_runs_says_so(monkeypatch, capsys):
-    """An empty state is one line, not an empty page."""
-    monkeypatch.setattr(status, "last_runs", lambda *_: [])
-    monkeypatch.setattr("delta_neo4j.cli.session.spark_session", lambda: None)
-    main(["status", "--state", "/s"])
-    assert capsys.readouterr().out == "the state /s has no runs\n"
+def test_a_state_that_holds_nothing_says_so(capsys, tmp_path):
+    """An empty state is a few lines with a word in each, not an error."""
+    main(["status", "--state", str(tmp_path / "nothing"), "--mapping", "no-such"])
+    shown = {line[:13].strip(): line[13:].strip() for line in capsys.readouterr().out.splitlines()}
+    assert shown["runs"] == shown["verification"] == shown["tables"] == "none yet"
+    assert shown["sources"].startswith("unknown: ")
 
 
-def test_a_run_is_one_line_and_its_error_another():
-    """Run id, when, status, rows, seconds; the error of a failed one below it."""
-    summary = {
-        "totals": {"rows_read": 1234, "outcomes": {"written": 1200, "dead_lettered": 4}},
-        "seconds": {"total": 61.234},
-        "error": "Neo4j does not answer",
-    }
-    row = {"run_id": "r1", "status": "failed", "summary": json.dumps(summary), "started_at": dt.datetime(2026, 1, 2, 3)}  # noqa: DTZ001
-    frame = types.SimpleNamespace(collect=lambda: [row])
-    frame.orderBy = lambda *_, **__: frame
-    frame.limit = lambda _: frame
-    state = types.SimpleNamespace(read=lambda *_: frame, location="/s")
-    (run,) = status.last_runs(None, state, 5)
-    assert run_line(run) == (
-        "r1  2026-01-02 03:00:00  failed     1,234 read, 1,200 written, 4 dead-lettered  61.2 s\n"
-        "    Neo4j does not answer"
-    )
+def test_the_page_of_a_status_fits_a_screen_and_names_what_to_do():
+    """A failed run shows its error, a feed its versions, many reasons one line, an index its coverage."""
+    run = {"run_id": "r1", "started_at": "2026-01-02 03:00:00+00:00", "status": "failed", "rows_read": 1234}
+    run |= {"written": 1200, "dead_lettered": 4, "seconds": 61.234, "error": "Neo4j does not answer"}
+    source = {"table": "removals", "source": "/data/removals", "source_mode": "cdf", "load_id": "l", "version": 9}
+    source |= {"loaded_version": 7, "rows": 100, "rows_pending": None, "fault": None}
+    letter = {"at_fault": "row", "table_name": "removals", "stage": "validation", "reason_class": "key_missing"}
+    letter |= {"letters": 2, "example": "a\nb"}
+    vector = {"kind": "vector", "label": "RemovalEvent", "properties": ["embedding"], "state": "ONLINE", "nodes": 900}
+    vector |= {"dimension": 384, "model": None, "looked_at": 900, "with_text": 800, "with_vector": 798}
+    vector |= {"vector_missing": 2, "self_query": {"sampled": 5, "found": 4}}
+    held = {"state": "/s", "read_with": "deltalake", "runs": [run], "sources": [source], "mapping_fault": None}
+    held |= {"dead_letters": [letter] * 10, "verifications": [{"table_name": "removals", "checked": 7}]}
+    held |= {"tables": [{"name": "ledger", "files": 3, "bytes": 34_512}]}
+    held["graph"] = {"fault": None, "server": "5.26", "uri": "bolt://h", "database": "neo4j", "indexes": [vector]}
+    shown = [line[14:] for line in lines(held)]
+    assert shown[1:4] == [
+        "r1  2026-01-02 03:00:00+00:00  failed     1,234 read, 1,200 written, 4 dead-lettered  61.2 s",
+        "  Neo4j does not answer",
+        "removals ← /data/removals, cdf: version 9, loaded up to 7; delta-neo4j plan counts the rows pending",
+    ]
+    assert shown[4] == "2 by the row: removals validation key_missing (a b)"
+    assert shown[12:] == [
+        "4 of 2 more reasons (--json has all)",
+        "removals: checked 7",
+        "Neo4j 5.26 at bolt://h, database neo4j",
+        (
+            "vector    RemovalEvent(embedding) ONLINE, 384 dimensions, model unknown; of 900 nodes 800 with text, 798 "
+            "with vector, 2 with text lack one; 4 of 5 sampled vectors find themselves"
+        ),
+        "ledger 35 kB in 3 files",
+    ]

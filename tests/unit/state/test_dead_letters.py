@@ -20,9 +20,11 @@ def test_the_gate_lets_a_few_pass_and_stops_a_tenth(monkeypatch):
     kept = []
     rows = SimpleNamespace(sparkSession=None)
     rows.unionByName = lambda _: rows
-    letters = SimpleNamespace(append=kept.append, kept=lambda _: 1_001, batch_id=0)
+    letters = SimpleNamespace(
+        table=SimpleNamespace(name="removals"), append=kept.append, kept=lambda _: 1_001, batch_id=0
+    )
     held = DeadLetterBuffer(letters, 10_000, LIMITS.dead_letters(10_000), lambda _, value: value)
-    held.add(Letters(rows, 1_000))
+    held.add(Letters(rows, {"key_missing": 1_000}))
     with pytest.raises(DeadLetterGateError, match=r"1001 of 10000.*1,001 key_missing"):
-        held.add(Letters(rows, 1))
+        held.add(Letters(rows, {"key_missing": 1}))
     assert kept == [rows]  # so that there is something to look at

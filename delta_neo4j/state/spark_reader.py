@@ -1,0 +1,57 @@
+"""The reader of the state tables that asks Spark: for schemas, and for folders without `deltalake`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import AnalysisException
+
+from delta_neo4j.source import delta
+from delta_neo4j.state.reader import Extent, Size, named_tables
+from delta_neo4j.state.tables import State, is_absent
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class SparkReader:
+    """Reads the state tables with Spark; see `state.reader.Reader`."""
+
+    spark: SparkSession
+    location: str
+    how: str = "Spark"
+
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT; none if a state table that it names does not exist."""
+        state = State(self.location)
+        text = statement.format(**{name: state.sql_name(name) for name in named_tables(statement)})
+        try:
+            found = self.spark.sql(text).collect()
+        except AnalysisException as error:
+            if not is_absent(error):
+                raise
+            return []
+        return [{name: _aware(value) for name, value in row.asDict().items()} for row in found]
+
+    def size(self, name: str) -> Size | None:
+        """Return the size of a state table, None if it does not exist."""
+        try:
+            detail = self.spark.sql(f"DESCRIBE DETAIL {State(self.location).sql_name(name)}").collect()[0]
+        except AnalysisException as error:
+            if not is_absent(error):
+                raise
+            return None
+        return Size(name, int(detail["numFiles"]), int(detail["sizeInBytes"]))
+
+    def extent(self, source: str) -> Extent:
+        """Return the newest version and the rows of a source; raise `PreflightError` if it cannot be read."""
+        version = delta.describe(self.spark, source).version
+        return Extent(version, delta.rows_at(self.spark, source, version))
+
+
+def _aware(value: Any) -> Any:
+    # Spark returns moments in the time zone of this process, without saying so.
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
