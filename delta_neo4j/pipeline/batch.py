@@ -207,17 +207,10 @@ class Batch:
 
     def _write(self, texts: BatchTexts, filled: Filled | None, allowance: Allowance) -> bool:
         """Write every slice of the winners; return whether text nodes may be left that no row points at."""
-        winners, vectors_by_slice, left_texts = texts.counted(), None, False
-        if filled and self._slices > 1 and filled.vectors.count > self.step.limits.few_texts:
-            # Otherwise each slice would read every part of the cache that any slice needs.
-            vectors_by_slice = texts.vectors_by_slice(
-                self.step.cache, filled.vectors, f"{self.step.staging_path}/vectors"
-            )
+        winners, by_slice, left_texts = texts.counted(), texts.by_slice(self.step, filled, self._slices), False
         for number in range(self._slices):
             allowance.check_time(self.account.embedding)
-            vectors = filled.vectors if filled else None
-            if vectors is not None and vectors_by_slice is not None:
-                vectors = of_slice(vectors, vectors_by_slice, number)
+            vectors = of_slice(filled, by_slice, number)
             rows = winners.where(winners[freeze.SLICE] == number)
             left_texts |= self._write_slice(rows, texts, filled.faults if filled else {}, vectors)
             extra = {"table": self.step.table.name, "batch": self.batch_id, "slice": number, **self.account.outcomes}

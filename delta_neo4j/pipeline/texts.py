@@ -16,7 +16,7 @@ from delta_neo4j.source.values import text
 from delta_neo4j.state.account import Account
 
 if TYPE_CHECKING:
-    from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
+    from delta_neo4j.embedding.cache import Vectors
     from delta_neo4j.mapping.plan import Chunks, Table
     from delta_neo4j.pipeline.step import Step
     from delta_neo4j.settings.budget import Allowance
@@ -68,13 +68,19 @@ class BatchTexts:
         sound = joined.where(F.col("embedding_fault").isNull()).drop("embedding_fault")
         return sound, joined.where(F.col("embedding_fault").isNotNull())
 
-    def vectors_by_slice(self, cache: EmbeddingCache, vectors: Vectors, path: str) -> DataFrame:
-        """Read the vectors of all slices from the cache once, freeze them at `path` by slice, and return them."""
+    def by_slice(self, step: Step, filled: Filled | None, slices: int) -> DataFrame | None:
+        """
+        Read the vectors of all slices from the cache once, freeze them by slice, and return them; None if they are few.
+
+        Without that, each of the `slices` would read every part of the cache that any slice needs.
+        """
+        if filled is None or slices == 1 or filled.vectors.count <= step.limits.few_texts:
+            return None
         pairs = self.winners.where("text_hash IS NOT NULL").select("text_hash", freeze.SLICE).distinct()
         if self.chunks is not None:
             pairs = pairs.join(self.chunks, "text_hash").select(F.col("chunk_hash").alias("text_hash"), freeze.SLICE)
             pairs = pairs.distinct()
-        sliced = pairs.join(cache.of(vectors), "text_hash")
+        sliced, path = pairs.join(step.cache.of(filled.vectors), "text_hash"), f"{step.staging_path}/vectors"
         freeze.overwrite(sliced, path, freeze.SLICE)
         return sliced.sparkSession.read.schema(sliced.schema).parquet(path)
 
@@ -112,9 +118,11 @@ def embed(step: Step, texts: BatchTexts, allowance: Allowance, account: Account)
         account.add(spent)
 
 
-def of_slice(vectors: Vectors, by_slice: DataFrame, number: int) -> Vectors:
-    """Return `vectors` with those of slice `number`, read from `by_slice` (see `vectors_by_slice`), not the cache."""
-    return replace(vectors, frozen=by_slice.where(by_slice[freeze.SLICE] == number).drop(freeze.SLICE))
+def of_slice(filled: Filled | None, by_slice: DataFrame | None, number: int) -> Vectors | None:
+    """Return the vectors of slice `number`: those in `by_slice` (`BatchTexts.by_slice`), else all, from the cache."""
+    if filled is None or by_slice is None:
+        return filled.vectors if filled else None
+    return replace(filled.vectors, frozen=by_slice.where(by_slice[freeze.SLICE] == number).drop(freeze.SLICE))
 
 
 def texts_of(table: Table, rows: DataFrame, name: str) -> DataFrame:

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 from pyspark.errors import AnalysisException, PySparkException
 
+from delta_neo4j.cli.state import looked_at
 from delta_neo4j.errors import PreflightError
-from delta_neo4j.runs import error_translation, status
+from delta_neo4j.runs import error_translation
 from delta_neo4j.runs.maintain import maintain
 from delta_neo4j.source import grants
 from delta_neo4j.source.grants import Grant
-from delta_neo4j.state.tables import State
 from tests.support.places import ROOT
 
 SALES = "main.sales.removals"
@@ -124,12 +124,13 @@ def test_every_missing_grant_is_told_at_once():
         ("[REQUIRES_SINGLE_PART_NAMESPACE] only one part", "schema c.s cannot be read: .REQUIRES_SINGLE_PART_NAMESP"),
     ],
 )
-def test_a_state_whose_schema_cannot_be_read_is_named(told, line):
+def test_a_state_whose_schema_cannot_be_read_is_named(told, line, monkeypatch):
     """Every command that reads the state names the setting, and what else it could be."""
     session = Session({"^SHOW TABLES": AnalysisException(told)})
+    monkeypatch.setattr("delta_neo4j.cli.session.spark_session", lambda: session)
     for read in (
         lambda: grants.check_readable(session, [], "c.s"),
-        lambda: status.last_runs(session, State("c.s"), 5),
+        lambda: looked_at("c.s", lambda reader: reader.rows("SELECT 1")),
         lambda: list(maintain(session, "c.s")),
     ):
         with pytest.raises(PreflightError, match=f"^STATE_LOCATION: {line}.*; or name another catalog.schema"):
