@@ -61,7 +61,7 @@ def compared(
     by_key = compare.outcomes(documents, in_graph, place.owners, letters=letters, unsound=unsound)
     by_key = compare.frozen(by_key, f"{place.path}/compared")
     found = compare.frozen(compare.differences(by_key, _optional(table), table.edge), f"{place.path}/differences")
-    found = _without_ends(graph, table, found)
+    found = _without_ends(graph, table, found, f"{place.path}/found")
     texts = _text_differences(graph, rows, place) if table.text_nodes else None
     check = TableCheck(table.name, place.version, place.load.load_id if place.load else None, table.digest)
     _count(check, by_key)
@@ -97,7 +97,7 @@ def _optional(table: Table) -> tuple[tuple[str, str, str, int], ...]:
     )
 
 
-def _without_ends(graph: scan.GraphScan, table: Table, found: DataFrame) -> DataFrame:
+def _without_ends(graph: scan.GraphScan, table: Table, found: DataFrame, path: str) -> DataFrame:
     """Leave out relationships that are missing because the mapping does not make their end nodes."""
     if not found.where("ends IS NOT NULL").limit(1).count():
         return found
@@ -105,7 +105,8 @@ def _without_ends(graph: scan.GraphScan, table: Table, found: DataFrame) -> Data
         graph.keys(label, tuple(p.name for p in key)).select(F.lit(label).alias("label"), F.col("key").alias("end_key"))
         for label, key in dict(table.keyed_nodes).items()
     ]
-    return compare.without_ends(found, reduce(lambda some, more: some.unionByName(more), existing))
+    kept = compare.without_ends(found, reduce(lambda some, more: some.unionByName(more), existing))
+    return compare.frozen(kept, path)  # a repair changes the graph
 
 
 def _text_differences(graph: scan.GraphScan, rows: Expected, place: Place) -> DataFrame:
