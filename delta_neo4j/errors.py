@@ -77,6 +77,10 @@ class BalanceError(LoaderError):
     exit_code = 4
 
 
+class PassesDifferError(BalanceError):
+    """Two passes over the rows of a slice saw another number of them."""
+
+
 class DeadLetterGateError(LoaderError):
     """A micro-batch has so many dead letters that the mapping or the source must be wrong."""
 

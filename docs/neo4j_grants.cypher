@@ -29,6 +29,13 @@ GRANT REMOVE LABEL RemovalEvent, Component, Aircraft ON GRAPH neo4j TO delta_loa
 // A load deletes the relationships that a changed row no longer has.
 GRANT DELETE ON GRAPH neo4j RELATIONSHIPS HAS_REMOVAL, HAS_REMOVAL_EVENT TO delta_loader;
 
+// The loader's own record of its loads: which state, load and micro-batch the graph holds, and which run may write.
+GRANT MATCH {*} ON GRAPH neo4j NODES _DeltaNeo4jLoad TO delta_loader;
+GRANT CREATE ON GRAPH neo4j NODES _DeltaNeo4jLoad TO delta_loader;
+GRANT SET LABEL _DeltaNeo4jLoad ON GRAPH neo4j TO delta_loader;
+GRANT SET PROPERTY {*} ON GRAPH neo4j NODES _DeltaNeo4jLoad TO delta_loader;
+GRANT DELETE ON GRAPH neo4j NODES _DeltaNeo4jLoad TO delta_loader;
+
 // A role for `delta-neo4j search` that can only read.
 CREATE ROLE delta_searcher IF NOT EXISTS;
 GRANT ACCESS ON DATABASE neo4j TO delta_searcher;

@@ -26,14 +26,9 @@ class BatchVersion:
     token: str
     number: int
 
-    @property
-    def newest(self) -> str:
-        """The highest version that a row of the micro-batch can have."""
-        return f"{self.token}:{self.number:016x}"
-
     def column(self) -> Column:
         """Return the version of a frozen row."""
-        return F.lit(self.newest)
+        return F.lit(f"{self.token}:{self.number:016x}")
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,6 @@ class SequenceVersion:
     token: str
     number: int
 
-    @property
-    def newest(self) -> str:
-        """A version that no row of the load exceeds."""
-        return f"{self.token}:{self.number:016x}~"
-
     def column(self) -> Column:
         """Return the version of a frozen row."""
         hashes = [F.substring(name, 1, 16) for name in ("content_hash", "rel_hash")]
@@ -65,18 +55,12 @@ class CommitVersion:
     The versions of a change feed's rows: (table version of the commit, when the load began, sequence, content hash).
 
     So a new load wins over an earlier one at the same commit, and of two rows of one key in one commit the same one
-    wins, whatever order they are read in. `commit` is the highest of the micro-batch.
+    wins, whatever order they are read in.
     """
 
     token: str
     life: int
-    commit: int
     has_sequence: bool = False
-
-    @property
-    def newest(self) -> str:
-        """A version that no row of the micro-batch exceeds."""
-        return f"{self.token}:{self.commit:0{_COMMIT_DIGITS}x}g"
 
     def column(self) -> Column:
         """Return the version of a frozen row."""
@@ -91,9 +75,9 @@ Versions = BatchVersion | SequenceVersion | CommitVersion
 
 
 def row_versions(token: str, load: Load, batch_id: int, commit: int | None, table: Table) -> Versions:
-    """Return the versions of a micro-batch's rows; `commit` is the highest of a change feed's rows, or None."""
+    """Return the versions of a micro-batch's rows; `commit` is None unless they are those of a change feed."""
     if commit is not None:
-        return CommitVersion(token, load.life, commit, bool(table.sequence_by))
+        return CommitVersion(token, load.life, bool(table.sequence_by))
     if table.sequence_by:
         return SequenceVersion(token, load.first_version)
     return BatchVersion(token, load.version(batch_id))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j.errors import BalanceError
+from delta_neo4j.errors import BalanceError, PassesDifferError
 from delta_neo4j.graph.cypher.relationships import may_settle
 from delta_neo4j.state.account import Account
 from delta_neo4j.state.dead_letters import keyed
@@ -206,7 +206,7 @@ class Slice:
 
     def _check_seen(self, kind: str, seen: int, expected: int) -> None:
         if seen != expected:
-            raise BalanceError(
+            raise PassesDifferError(
                 f"{self.where} does not add up: the graph holds {expected} rows of a slice, the {kind} pass saw {seen} "
                 f"({expected - seen:+d})"
             )
@@ -222,12 +222,12 @@ def once_more(passes: Callable[[], list[Done]]) -> list[Done]:
     Return the results of the passes over a slice's rows; if they do not agree on the rows, run all of them once more.
 
     A frame's rows or another program may have changed nodes between two passes. The second time such rows are
-    superseded, or written again, and the rows that the first time has written are unchanged. Raises `BalanceError` if
-    the passes do not agree again.
+    superseded, or written again, and the rows that the first time has written are unchanged. Raises `PassesDifferError`
+    if the passes do not agree again.
     """
     try:
         return passes()
-    except BalanceError:
+    except PassesDifferError:
         return passes()
 
 

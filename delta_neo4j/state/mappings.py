@@ -53,9 +53,8 @@ class MappingHistory:
         rows = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at").collect()
         records = [row.asDict() for row in rows]
         of_table = {name: tuple(r for r in records if r["table_name"] == name) for name in names}
-        new = uuid.uuid4().hex[:12]
-        ids = {name: next((r["state_id"] for r in held if r.get("state_id")), new) for name, held in of_table.items()}
-        return {name: cls(state, name, held, ids[name]) for name, held in of_table.items()}
+        shared = _state_id(records) or uuid.uuid4().hex[:12]
+        return {name: cls(state, name, held, _state_id(held) or shared) for name, held in of_table.items()}
 
     @property
     def columns(self) -> dict[str, str] | None:
@@ -155,6 +154,10 @@ class MappingHistory:
                 values = (tuple(each) if isinstance(each, list) else each for each in writes.get(kind, []))
                 retired[kind].update(dict.fromkeys(each for each in values if each not in kept))
         return {kind: list(values) for kind, values in retired.items()}
+
+
+def _state_id(records: Iterable[dict[str, Any]]) -> str | None:
+    return next((record["state_id"] for record in records if record.get("state_id")), None)
 
 
 def _written(record: dict[str, Any]) -> dict[str, list[Any]]:
