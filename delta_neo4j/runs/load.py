@@ -103,7 +103,7 @@ def _run(
             failures.append(failure)
     if failures:
         raise failures[0]
-    sweep(spark, read, ready.histories)
+    sweep(spark, read, ready)
 
 
 def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> TableRead:

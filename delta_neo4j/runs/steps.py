@@ -64,24 +64,24 @@ def make_step(
     Raises `PreflightError` if the checkpoint was begun with another mapping, source table or graph.
     """
     state, folder = State(settings.state), checkpoint_folder(settings, table)
-    source = ready.sources[table.name]
+    source, history = ready.sources[table.name], ready.histories[table.name]
     table = drift.expanded(table, source.schema)
-    history = ready.histories[table.name]
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
     stored = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
     mode = stored.source_mode if stored else source_modes.chosen(settings, table, source, mapped)
-    held = stored if mode != SNAPSHOT else None
+    held, owes_sweep = stored if mode != SNAPSHOT else None, bool(history.own_tokens(table.source, source.table_id))
+    if mode == SNAPSHOT:
+        source = replace(source, table_id=delta.relation_id(table.source))
+    kind |= {"table_id": source.table_id, "source_mode": mode, "owes_sweep": owes_sweep}
     if held is None and history.has_other_key(table, ready.database_id):
         _clear_relationships(settings, table, history)
     with ThreadPoolExecutor(1) as beside:
         # Recording the mapping is a Delta commit (a second on a cold JVM); read the ledger meanwhile.
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
         position = Ledger(state, held.load_id if held else "", table.name, mode).position(spark)
-        kind |= {"source_mode": mode, "owes_sweep": bool(history.own_tokens(table.source, source.table_id))}
         load_ = _load_of_run(spark, folder, stored, position.newest_epoch, kind)
         recording.result()
-    whole = history.with_retired(table, mapped)
-    step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget)
+    step = _step(settings, history.with_retired(table, mapped), ready, load_, run_id=run_id, budget=budget)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
@@ -93,11 +93,9 @@ def _load_of_run(
     """Return the stored load of the checkpoint, resumed, or a new one; each run of a snapshot is a load of its own."""
     if stored is None:
         return checkpoint.begin(spark, folder, newest_epoch, **kind)
-    return (
-        checkpoint.mint(newest_epoch, **kind)
-        if kind["source_mode"] == SNAPSHOT
-        else checkpoint.resumed(stored, newest_epoch)
-    )
+    if kind["source_mode"] == SNAPSHOT:
+        return checkpoint.mint(newest_epoch, **kind)
+    return checkpoint.resumed(stored, newest_epoch)
 
 
 def _held_load(

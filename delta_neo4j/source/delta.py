@@ -60,12 +60,17 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema, has_feed)
 
 
+def relation_id(source: str) -> str:
+    """Return the id of a source that has none, or that is created again every night, from its name."""
+    return f"relation/{source}"
+
+
 def _relation(spark: SparkSession, source: str) -> SourceVersion:
     try:
         schema = at(spark, source, None).schema
     except spark_errors() as error:
         raise PreflightError(_fault(spark, source, error)) from error
-    return SourceVersion(f"relation/{source}", None, schema)
+    return SourceVersion(relation_id(source), None, schema)
 
 
 def _fault(spark: SparkSession, source: str, error: Exception) -> str:
