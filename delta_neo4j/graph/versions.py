@@ -74,6 +74,20 @@ class CommitVersion:
 Versions = BatchVersion | SequenceVersion | CommitVersion
 
 
+def bounds(token: str, load: Load, commit: int | None, table: Table) -> tuple[str, str]:
+    """
+    Return texts that no version of a load's rows is below or above.
+
+    `commit`: the table version that the load has reached, None unless it reads a change feed.
+    """
+    if commit is not None:
+        return f"{token}:", f"{token}:{commit:0{_COMMIT_DIGITS}x}~"
+    first = f"{token}:{load.first_version:016x}"
+    if table.sequence_by:
+        return first, f"{first}~"
+    return first, f"{token}:{load.version(0):016x}~"
+
+
 def row_versions(token: str, load: Load, batch_id: int, commit: int | None, table: Table) -> Versions:
     """Return the versions of a micro-batch's rows; `commit` is None unless they are those of a change feed."""
     if commit is not None:

@@ -154,7 +154,7 @@ def _load_tables(
             failures.append(failure)
     if failures:
         raise failures[0]
-    sweep(spark, read, ready.histories)
+    sweep(spark, read, ready)
 
 
 def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> TableRead:

@@ -8,7 +8,7 @@ from delta_neo4j.errors import PreflightError
 from delta_neo4j.settings.names import SourceMode
 from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
-from delta_neo4j.source.delta import source_token
+from delta_neo4j.source.delta import relation_id, source_token
 from delta_neo4j.source.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def chosen(settings: StreamSettings, table: Table, source: SourceVersion, mapped
 def tokens(tables: Iterable[Table], sources: dict[str, SourceVersion]) -> list[str]:
     """Return the source tokens that loads of the tables can have, in any mode."""
     modes = [mode for mode in get_args(SourceMode) if mode != "auto"]
-    return [source_token(table.name, sources[table.name].table_id, mode) for table in tables for mode in modes]
+    return [source_token(table.name, table_id(table, sources, mode), mode) for table in tables for mode in modes]
+
+
+def table_id(table: Table, sources: dict[str, SourceVersion], mode: str) -> str:
+    """Return the id that a table's source has for loads in a mode: a snapshot knows it by its name."""
+    return relation_id(table.source) if mode == SNAPSHOT else sources[table.name].table_id
 
 
 def check(settings: StreamSettings, tables: Iterable[Table], sources: dict[str, SourceVersion]) -> None:

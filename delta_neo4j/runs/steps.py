@@ -64,19 +64,21 @@ def make_step(
     Raises `PreflightError` if checkpoint or graph were begun with another mapping, source table, graph or state.
     """
     state, folder = State(settings.state), checkpoint_folder(settings, table)
-    source = ready.sources[table.name]
+    source, history = ready.sources[table.name], ready.histories[table.name]
     table = drift.expanded(table, source.schema)
-    history = ready.histories[table.name]
     kind: dict[str, Any] = {"table_id": source.table_id, "digest": table.digest, "database_id": ready.database_id}
     stored = _held_load(spark, folder, state, table, {**kind, "source_mode": source_modes.wanted(settings, table)})
     mode = stored.source_mode if stored else source_modes.chosen(settings, table, source, mapped)
-    held = stored if mode != SNAPSHOT else None
-    _agree_with_graph(settings, table, ready, mode, is_new=held is None)
+    held, owes_sweep = stored if mode != SNAPSHOT else None, bool(history.own_tokens(table.source, source.table_id))
+    source = replace(source, table_id=source_modes.table_id(table, ready.sources, mode))
+    kind |= {"table_id": source.table_id, "source_mode": mode, "owes_sweep": owes_sweep}
+    _agree_with_graph(
+        settings, table, ready, delta.source_token(table.name, source.table_id, mode), is_new=held is None
+    )
     with ThreadPoolExecutor(1) as beside:
         # Recording the mapping is a Delta commit (a second on a cold JVM); read the ledger meanwhile.
         recording = beside.submit(history.note, spark, table, source, mode, ready.database_id)
         position = Ledger(state, held.load_id if held else "", table.name, mode).position(spark)
-        kind |= {"source_mode": mode, "owes_sweep": bool(history.own_tokens(table.source, source.table_id))}
         load_ = _load_of_run(spark, folder, stored, position.newest_epoch, kind)
         recording.result()
     whole = history.with_retired(table, mapped)
@@ -86,11 +88,10 @@ def make_step(
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
 
 
-def _agree_with_graph(settings: LoadSettings, table: Table, ready: Ready, mode: str, *, is_new: bool) -> None:
+def _agree_with_graph(settings: LoadSettings, table: Table, ready: Ready, token: str, *, is_new: bool) -> None:
     """Check that no other state has loaded the table; delete relationships that a new load would not find."""
     history = ready.histories[table.name]
-    entry = ready.registry.get(delta.source_token(table.name, ready.sources[table.name].table_id, mode))
-    registry_check.check_state(entry, history.state_id, take_over=settings.take_over)
+    registry_check.check_state(ready.registry.get(token), history.state_id, take_over=settings.take_over)
     if is_new and history.has_other_key(table, ready.database_id):
         _clear_relationships(settings, table, history)
 

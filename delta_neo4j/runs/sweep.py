@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Table
     from delta_neo4j.pipeline.source_sweep import Lost
     from delta_neo4j.pipeline.step import Step
+    from delta_neo4j.runs.prepare import Ready
     from delta_neo4j.runs.report.summary import TableRun
-    from delta_neo4j.state.mappings import MappingHistory
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,13 @@ class TableRead:
     copy: str
 
 
-def sweep(spark: SparkSession, read: list[TableRead], histories: dict[str, MappingHistory]) -> None:
+def sweep(spark: SparkSession, read: list[TableRead], ready: Ready) -> None:
     """
     Delete from the graph what the sources of the tables have no more, as far as a sweep is due.
 
-    `histories`: those of before this run, by table name. A sweep is due after a load that read its table from the
-    beginning, until the ledger says that it is done. Raises `DeleteGuardError` before the first delete, if a sweep
-    would delete too much.
+    `ready` has sources and histories as they were before this run. A sweep is due after a load that read its table
+    from the beginning, until the ledger says that it is done. Raises `DeleteGuardError` before the first delete, if a
+    sweep would delete too much.
     """
     tables = [each.step.table for each in read]
     with ExitStack() as scratch:
@@ -50,7 +50,7 @@ def sweep(spark: SparkSession, read: list[TableRead], histories: dict[str, Mappi
             scratch.callback(clear_scratch, each.step.staging_path)
             scratch.callback(clear_scratch, each.copy)
         due = [each for each in read if _is_due(each.step, tables)]
-        found = [(each.run, *_find(spark, each, histories[each.step.table.name])) for each in due]
+        found = [(each.run, *_find(spark, each, ready)) for each in due]
         accounts = [(run, one, one.delete(lost)) for run, one, lost in sorted(found, key=_edges_first)]
         for run, one, account in accounts:
             one.delete_stubs(account)
@@ -69,14 +69,15 @@ def _is_due(step: Step, tables: list[Table]) -> bool:
     return True
 
 
-def _find(spark: SparkSession, read: TableRead, history: MappingHistory) -> tuple[SourceSweep, Lost]:
+def _find(spark: SparkSession, read: TableRead, ready: Ready) -> tuple[SourceSweep, Lost]:
     step, run, table = read.step, read.run, read.step.table
+    history, source = ready.histories[table.name], ready.sources[table.name]
     with deciding_values(spark, table.timezone), run.account.timed("read"):
         if read.rows is not None:
             rows = snapshot.present(table, read.rows)
         else:
             rows = change_feed.rows_at(spark, table, run.source_version or 0)
-        tokens = dict.fromkeys([f"{step.target.source_token}:", *history.own_tokens(table.source, step.load.table_id)])
+        tokens = dict.fromkeys([f"{step.target.source_token}:", *history.own_tokens(table.source, source.table_id)])
         older = history.is_of_older_release(step.load.database_id)
         one = SourceSweep(step, rows, tuple(tokens), run.account, older)
         try:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
+# What Spark and Delta say of a view, and of a table of another format; some versions have no class for the first.
+_NO_DELTA = re.compile(r"EXPECT_TABLE_NOT_VIEW|expects a table|DELTA_(TABLE_)?ONLY_OPERATION")
+
 
 @dataclass(frozen=True)
 class SourceVersion:
@@ -53,11 +56,16 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
             schema = spark.sql(f"SELECT * FROM {name}").schema
             detail = reading.result()
     except spark_errors() as error:
-        if is_path(source) or not re.search("EXPECT_TABLE_NOT_VIEW|DELTA_(TABLE_)?ONLY_OPERATION", str(error)):
+        if is_path(source) or not _NO_DELTA.search(str(error)):
             raise PreflightError(_fault(spark, source, error)) from error
         return _relation(spark, source)
     has_feed = str((detail["properties"] or {}).get("delta.enableChangeDataFeed")).lower() == "true"
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema, has_feed)
+
+
+def relation_id(source: str) -> str:
+    """Return the id of a source that has none, or that is created again every night, from its name."""
+    return f"relation/{source}"
 
 
 def _relation(spark: SparkSession, source: str) -> SourceVersion:
@@ -65,7 +73,7 @@ def _relation(spark: SparkSession, source: str) -> SourceVersion:
         schema = at(spark, source, None).schema
     except spark_errors() as error:
         raise PreflightError(_fault(spark, source, error)) from error
-    return SourceVersion(f"relation/{source}", None, schema)
+    return SourceVersion(relation_id(source), None, schema)
 
 
 def _fault(spark: SparkSession, source: str, error: Exception) -> str:

@@ -14,6 +14,7 @@ from delta_neo4j.runs.verify.compare import Owners
 from delta_neo4j.source import delta, drift, grants
 from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
+from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
 from delta_neo4j.state.tables import State
@@ -67,7 +68,7 @@ def look(spark: SparkSession, settings: LoadSettings, mapping: Mapping, version:
         table = drift.expanded(mapped, source.schema)
         folder = checkpoint_folder(settings, table)
         load = checkpoint.stored(spark, folder)
-        if load and (load.digest, load.table_id) != (table.digest, source.table_id):
+        if load and load.source_mode != SNAPSHOT and (load.digest, load.table_id) != (table.digest, source.table_id):
             load = None  # the next load begins anew
         own, frames = reached.tokens(histories[table.name], table, source)
         at, owners = source.version if version is None else version, Owners(own, frames)

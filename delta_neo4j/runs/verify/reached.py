@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import PreflightError
-from delta_neo4j.graph.versions import CommitVersion, SequenceVersion
+from delta_neo4j.graph.versions import bounds
 from delta_neo4j.runs.prepare import NO_MODEL
 from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.delta import source_token
 from delta_neo4j.source.snapshot import SNAPSHOT
+from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import FRAME
 
 if TYPE_CHECKING:
@@ -90,10 +90,4 @@ def tokens(history: MappingHistory, table: Table, source: SourceVersion) -> tupl
 def versions(table: Table, load: Load, version: int | None) -> tuple[str, str]:
     """Return the lowest and the highest row version that a load can have written up to a version of its source."""
     token = source_token(table.name, load.table_id, load.source_mode)
-    if load.source_mode == CDF:
-        return f"{token}:", CommitVersion(token, load.life, version or 0).newest
-    if table.sequence_by and load.source_mode != SNAPSHOT:
-        newest = SequenceVersion(token, load.first_version).newest
-        return newest.removesuffix("~"), newest
-    now = int(time.time() * 1000) + 1
-    return f"{token}:{load.first_version:016x}", f"{token}:{now << 22:016x}"
+    return bounds(token, checkpoint.resumed(load), version if load.source_mode == CDF else None, table)
