@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from delta_neo4j.errors import PreflightError
+from delta_neo4j.runs.verify.verify import verify
 from delta_neo4j.settings.limits import LIMITS
 from delta_neo4j.state.tables import State
 
@@ -189,6 +191,9 @@ def test_a_graph_follows_the_change_feeds_of_its_tables(world, endpoint):
         assert tables["parts"]["batches"] > 1
         assert (outcomes["written"], outcomes["deleted"], outcomes["dead_lettered"]) == (0, 0, 1)
     assert len(endpoint.texts) == asked + 6  # the probes of two runs
+    report = verify(world.spark, world.runs.settings(), vectors=True)
+    assert report.is_equal, report.lines()
+    assert [table.keys.get("dead_letters") for table in report.tables] == [None, 1, None]
 
 
 def test_a_killed_run_and_a_guarded_one_go_on(world):
@@ -206,6 +211,8 @@ def test_a_killed_run_and_a_guarded_one_go_on(world):
         return value
 
     assert world.runs.run(killed).error is not None
+    with pytest.raises(PreflightError, match="last load of table parts has not ended"):
+        verify(world.spark, world.runs.settings())
     assert world.graph.value("MATCH (n:Part {part_id: 'p1'}) RETURN count(n.weight) AS c") == 0
     assert world.graph.value("MATCH (n:Part {part_id: 'p33'})-[r]->() RETURN count(r) AS c") == 0
     world.load()

@@ -12,6 +12,7 @@ from delta_neo4j.graph.target import Target
 from delta_neo4j.mapping.model import MappingModel
 from delta_neo4j.runs.embed import embed
 from delta_neo4j.runs.plan.forecast import forecast
+from delta_neo4j.runs.verify.verify import verify
 from delta_neo4j.settings.limits import Limits
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.values import sql_type
@@ -130,6 +131,8 @@ def test_a_graph_follows_a_view_and_a_parquet_table(sources, runs, newest_graph,
     assert _counts(tables["fits"]) == ({"unchanged": 3}, 0)
     assert newest_graph.query("MATCH (n) RETURN count(n) AS n, sum(n.size) AS s") == before
     assert len(endpoint.texts) == asked + 6
+    report = verify(runs.spark, settings, vectors=True)
+    assert report.is_equal, report.lines()
 
 
 def test_a_sweep_is_due_until_it_is_done_and_never_deletes_too_much(sources, runs, newest_graph):
