@@ -11,6 +11,7 @@ from hypothesis import settings
 from tests.support import lanes
 from tests.support.browser import PROGRAM
 from tests.support.places import TEST_DATA
+from tests.support.quick import QUICK
 
 # No test asserts a time: a machine may be busy.
 settings.register_profile("untimed", deadline=None)
@@ -22,24 +23,8 @@ for _name in list(os.environ):
     if _name.startswith(("NEO4J_", "EMBEDDING_", "DATABRICKS_")) and _name != "NEO4J_JAVA_HOME":
         del os.environ[_name]
 
-# Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).
-QUICK = {
-    # The session lives for hundreds of loads, so Java's second compiler pays off (a load: 7.5 s -> 5 s).
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xmn600m",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "1",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-    # Without native Hadoop each file made is a `chmod` started, each renamed a `readlink`: 180 processes a load. One
-    # session alone writes these tables, so renames within it are enough.
-    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
-    "spark.databricks.delta.writeChecksumFile.enabled": "false",
-    "spark.sql.streaming.checkpointFileManagerClass": (
-        "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
-    ),
-}
+# The session lives for hundreds of loads, so Java's second compiler pays off (a load: 7.5 s -> 5 s).
+LONG_LIVED = {"spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xmn600m"}
 
 
 def pytest_addoption(parser):
@@ -53,7 +38,7 @@ def spark(request, tmp_path_factory):
     from delta_neo4j.cli.local_spark import LOCAL_SPARK
     from delta_neo4j.cli.session import local_session
 
-    options = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")), **QUICK}
+    options = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")), **QUICK, **LONG_LIVED}
     if request.config.getoption("--lane") == "connect":
         session = lanes.connect_session(tmp_path_factory.mktemp("server"), {**LOCAL_SPARK, **options})
     else:

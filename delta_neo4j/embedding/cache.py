@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -20,6 +20,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from delta_neo4j.settings.limits import LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.state.tables import State
@@ -34,7 +36,8 @@ class Vectors:
     The places of some texts' vectors: parts `held` at a `version` of the cache, and parts `added` since.
 
     `wanted` has the `text_hash` (hex) of each of the `count` texts. The version is kept because a compaction may
-    move rows between parts at any time.
+    move rows between parts at any time. `embedded` has, if texts are few, what the parts `added` hold of them: vector
+    and tokens by text hash.
     """
 
     wanted: DataFrame
@@ -42,6 +45,7 @@ class Vectors:
     version: int | None
     held: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    embedded: Mapping[str, tuple[bytes, int | None]] = field(default_factory=dict)
     frozen: DataFrame | None = None  # the vectors, if they were read from the cache already
     long: int | None = None  # number of texts that the model may cut; None: unknown
 
@@ -89,6 +93,13 @@ class EmbeddingCache:
             .groupBy("text_hash")
             .agg(F.first("embedding").alias("vector"), F.first("tokens").alias("tokens"))
         )
+
+    def collected(self, vectors: Vectors) -> dict[str, tuple[bytes, int | None]]:
+        """Return (vector, tokens) by text hash of a few texts; only what earlier micro-batches embedded is read."""
+        if vectors.embedded:
+            vectors = replace(vectors, added=())
+        read = self.of(vectors).collect() if vectors.held or vectors.added else []
+        return {**{row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in read}, **vectors.embedded}
 
     def version(self, spark: SparkSession) -> int | None:
         """Return the cache's newest version, None if there is no cache yet."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
@@ -38,6 +39,21 @@ class Filled:
     vectors: Vectors
 
 
+@dataclass(frozen=True)
+class _Found:
+    """
+    The distinct texts of a micro-batch in the cache: their hashes, and their number by part (None: without a vector).
+
+    `long`: how many of those with a vector the model may truncate. `lacking`: the texts without one, a list if few.
+    """
+
+    hashes: DataFrame
+    counts: dict[str | None, int]
+    long: int
+    lacking: DataFrame | list[str]
+    version: int | None
+
+
 @dataclass
 class Calling:
     """Time spent waiting for the model, in seconds."""
@@ -67,35 +83,53 @@ class TextEmbedding:
         `most` texts are distinct (None: unknown). The counts of the account go into `tally` as they are known. Raises
         BudgetReachedError after the last flush if the budget ended first.
         """
-        spark = texts.sparkSession
-        looked_up, version = self._looked_up(texts, most)
-        # A row per part that holds vectors of these texts; the row with part null counts the texts without a vector.
-        long = F.when(F.col("tokens").isNull() | (F.col("tokens") > self.embedder.max_tokens), 1)
-        parts = looked_up.groupBy("part").agg(F.count("*").alias("texts"), F.count(long).alias("long")).collect()
-        counts = {row["part"]: row["texts"] for row in parts}
-        missing = counts.pop(None, 0)
-        hits = sum(counts.values())
+        found = self._found(texts, most)
+        missing = found.counts.get(None, 0)
+        hits = sum(found.counts.values()) - missing
         tally |= {"texts": hits + missing, "cache_hits": hits}
         log.info("texts.found", extra={"table": self.table, "texts": hits + missing, "cache_hits": hits})
         faults: dict[str, str] = {}
-        added: list[str] = []
+        flush = _Flush(self, texts.sparkSession, keeps_vectors=isinstance(found.lacking, list))
         if missing:
-            lacking = self.hook("embed", looked_up.where(F.col("part").isNull()))
-            flush = _Flush(self, spark, added)
+            lacking = self.hook("embed", found.lacking)
             faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
-        long_texts = None if added else sum(row["long"] for row in parts if row["part"] is not None)
-        return Filled(
-            faults, Vectors(looked_up, hits + missing, version, tuple(sorted(counts)), tuple(added), long=long_texts)
-        )
+        long_texts: int | None = found.long
+        if flush.parts:
+            embedded = flush.vectors.values()
+            long_texts = found.long + sum(self._is_long(tokens) for _, tokens in embedded) if embedded else None
+        places = Vectors(found.hashes, hits + missing, found.version, tuple(sorted(filter(None, found.counts))))
+        return Filled(faults, replace(places, added=tuple(flush.parts), embedded=flush.vectors, long=long_texts))
 
-    def _looked_up(self, texts: DataFrame, most: int | None) -> tuple[DataFrame, int | None]:
-        """Freeze the distinct texts with their parts, so that appends of other runs cannot change the result."""
+    def _found(self, texts: DataFrame, most: int | None) -> _Found:
+        """Look the distinct texts up in the cache, at one version: appends of other runs cannot change the result."""
         version = self.cache.version(texts.sparkSession)
         distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"), F.min("place").alias("place"))
         if version is not None and most is None:
             distinct = _frozen(distinct, f"{self.path}/distinct")
             most = distinct.count()
-        return _frozen(self.cache.look_up(distinct, most or 0, version), f"{self.path}/found"), version
+        looked_up = self.cache.look_up(distinct, most or 0, version)
+        if most is not None and most <= self.cache.few_texts:
+            return self._few(looked_up, version)
+        looked_up = _frozen(looked_up, f"{self.path}/found")
+        # A row per part that holds vectors of these texts; the row with part null counts the texts without a vector.
+        long = F.when(F.col("tokens").isNull() | (F.col("tokens") > self.embedder.max_tokens), 1)
+        parts = looked_up.groupBy("part").agg(F.count("*").alias("texts"), F.count(long).alias("long")).collect()
+        counts = {row["part"]: row["texts"] for row in parts}
+        of_cache = sum(row["long"] for row in parts if row["part"] is not None)
+        return _Found(looked_up, counts, of_cache, looked_up.where(F.col("part").isNull()), version)
+
+    def _few(self, looked_up: DataFrame, version: int | None) -> _Found:
+        """Collect few texts in one job: no file is written, and no other job counts or reads them."""
+        text = F.when(F.col("part").isNull(), F.col("text")).alias("text")
+        rows = looked_up.select("text_hash", "part", "tokens", text).collect()
+        hashes = looked_up.sparkSession.createDataFrame([(row["text_hash"],) for row in rows], "text_hash STRING")
+        lacking = [row["text"] for row in rows if row["part"] is None]
+        long = sum(self._is_long(row["tokens"]) for row in rows if row["part"] is not None)
+        return _Found(hashes, dict(Counter(row["part"] for row in rows)), long, lacking, version)
+
+    def _is_long(self, tokens: int | None) -> bool:
+        """Return whether the model may truncate a text of so many tokens; None: nobody knows how many."""
+        return tokens is None or tokens > self.embedder.max_tokens
 
     def _embed(
         self, texts: Iterator[str], flush: _Flush, tally: dict[str, int], allowance: budget.Allowance
@@ -128,7 +162,10 @@ def _frozen(frame: DataFrame, path: str) -> DataFrame:
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
-def _stream(lacking: DataFrame, missing: int) -> Iterator[str]:
+def _stream(lacking: DataFrame | list[str], missing: int) -> Iterator[str]:
+    if isinstance(lacking, list):
+        yield from sorted(lacking, key=lambda text: (len(text), text))
+        return
     # Neighbours by place share a partition, so they lie in few parts of the cache. Within it texts are sorted by
     # length, because a request is padded to its longest text. The driver gets a partition at a time.
     partitions = -(-missing // TEXTS_PER_PARTITION)
@@ -144,8 +181,10 @@ def _hash(value: str) -> str:
 class _Flush:
     """Buffers answers; appends them to the cache when there are `flush_texts`, or after `FLUSH_SECONDS`."""
 
-    def __init__(self, work: TextEmbedding, spark: SparkSession, parts: list[str]) -> None:
-        self._work, self.spark, self.parts = work, spark, parts
+    def __init__(self, work: TextEmbedding, spark: SparkSession, *, keeps_vectors: bool) -> None:
+        self._work, self.spark, self._keeps_vectors = work, spark, keeps_vectors
+        self.parts: list[str] = []
+        self.vectors: dict[str, tuple[bytes, int | None]] = {}  # by text hash, of the texts embedded, if kept
         self._buffer: list[tuple[bytes, bytes, int | None]] = []
         self._since = 0.0
         self._counter: TokenCounter | None = token_counter(work.dimension)
@@ -165,6 +204,8 @@ class _Flush:
         if self._buffer:
             rows = self._work.hook("flush", self._buffer)
             self.parts.append(self._work.cache.append(self.spark, rows))
+            if self._keeps_vectors:
+                self.vectors |= {key.hex(): (vector, tokens) for key, vector, tokens in rows}
             self._embedded += len(rows)
             log.info("texts.embedded", extra={"table": self._work.table, "embedded": self._embedded})
         self._buffer = []

@@ -280,9 +280,7 @@ class GraphWriter:
             rows, truncated = self._with_truncated(rows)
             return rows, [], truncated, None
         if travels_with_pass(text_vectors.vectors.count, vector.index.dimension, self.limits):
-            cached = text_vectors.cache.of(text_vectors.vectors).collect()
-            sent = {row["text_hash"]: (bytes(row["vector"]), row["tokens"]) for row in cached}
-            return rows, [F.col("text_hash")], F.lit(0), sent
+            return rows, [F.col("text_hash")], F.lit(0), text_vectors.cache.collected(text_vectors.vectors)
         rows = text_vectors.cache.attach(rows, text_vectors.vectors)
         is_long = (F.col("tokens") > text_vectors.max_tokens).cast("int")
         truncated = F.when(F.col("text_hash").isNull(), 0).otherwise(is_long)

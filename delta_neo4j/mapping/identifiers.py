@@ -57,6 +57,12 @@ def sql_quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def sql_text(value: str) -> str:
+    """Return a text as a literal of Spark SQL, as a session reads it in which a backslash escapes (the default)."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 _TABLE_PART = re.compile(r"\w[\w\- ]*")
 
 

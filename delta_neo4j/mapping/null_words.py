@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from delta_neo4j.mapping.identifiers import sql_quoted
+from delta_neo4j.mapping.identifiers import sql_quoted, sql_text
 from delta_neo4j.mapping.plan import Input
 
 # Unicode's White_Space, and the separators U+001C to U+001F; `\s` has only those of ASCII.
@@ -24,18 +24,13 @@ def without(column: str, words: list[str], *, empty: bool) -> Input:
     if not nothing:
         return Input(column)
     name, ends = sql_quoted(column), f"^[{WHITE_SPACE}]+|[{WHITE_SPACE}]+$"
-    trimmed = f"regexp_replace(cast({name} AS STRING), {_text(ends)}, '')"
-    listed = ", ".join(_text(word.strip()) for word in nothing)
+    trimmed = f"regexp_replace(cast({name} AS STRING), {sql_text(ends)}, '')"
+    listed = ", ".join(sql_text(word.strip()) for word in nothing)
     same = f"{trimmed} IN ({listed})"
     if numbers := [word.strip() for word in nothing if _NUMBER.fullmatch(word.strip())]:
         # -999 is also -999.0, whose text is another one.
         same += f" OR try_cast(cast({name} AS STRING) AS DOUBLE) IN ({', '.join(f'{word}D' for word in numbers)})"
     return Input(f"CASE WHEN {same} THEN NULL ELSE {name} END", is_expression=True, column=column)
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def inherited(part: Any, from_table: dict[str, Any]) -> Any:

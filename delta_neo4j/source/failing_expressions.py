@@ -14,7 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import spark_errors
 from delta_neo4j.mapping import expressions
-from delta_neo4j.mapping.identifiers import sql_quoted
+from delta_neo4j.mapping.identifiers import sql_quoted, sql_text
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -50,14 +50,13 @@ def failed(flags: dict[Input, str], rows: DataFrame) -> Column:
     return F.when(F.size(found) > 0, F.struct(found.alias("expressions"), F.struct(*source).alias("source")))
 
 
-def reason(table: Table) -> Column:
-    """Return the reason of a row whose first failing expression is in `FAILED`, with the properties that it fills."""
-    first = F.col(FAILED)["expressions"][0]
+def reason(table: Table) -> str:
+    """Return, as Spark SQL, the reason of a row whose first failing expression is in `FAILED`: what it should fill."""
     reasons = []
     for each in (each for each in table.inputs if each.source.is_expression):
         names = ", ".join(prop.name for prop in table.filled if prop.input == each) or "the text"
-        reasons.append(F.when(first == each.text, F.lit(f"{names}: {each} cannot be computed")))
-    return F.coalesce(*reasons)
+        reasons.append(f"WHEN {sql_text(each.text)} THEN {sql_text(f'{names}: {each} cannot be computed')}")
+    return f"CASE {FAILED}.expressions[0] {' '.join(reasons)} END"
 
 
 def with_words(rows: DataFrame, fault: str) -> DataFrame:

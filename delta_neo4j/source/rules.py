@@ -21,6 +21,7 @@ from pyspark.sql.types import (
 )
 
 from delta_neo4j.errors import spark_errors
+from delta_neo4j.mapping.identifiers import sql_text
 from delta_neo4j.mapping.plan import TEXT_HASH, Input
 from delta_neo4j.mapping.types import BY_NAME
 from delta_neo4j.source import failing_expressions, sequences
@@ -40,7 +41,7 @@ _PYTHON_SECONDS = (-62_135_596_800, 253_402_300_799)  # since 1970: the years 1 
 _MOMENTS = tuple(MOMENT_TYPES.values())
 FAULT = "fault"
 FAULT_CLASS = "fault_class"
-_FOUND = "first_fault"
+_BROKEN, _FOUND = "broken_rule", "first_fault"
 _DEGREES = {"longitude": 180, "latitude": 90}
 
 
@@ -51,15 +52,14 @@ def validated(table: Table, rows: DataFrame) -> DataFrame:
     No row is filtered out. A value that cannot be typed makes the row unsound; it never becomes a null property.
     """
     rows = with_typed_values(table, rows)
-    first = F.when(F.lit(False), _fault(F.lit(""), F.lit("")))
+    faults: list[str] = []
+    first = F.when(F.lit(False), -1)
     for name, broken, reason in _rules(table, rows):
-        first = first.when(broken, _fault(F.lit(name), reason))
-    found = rows.withColumn(_FOUND, first)
-    return found.withColumns({FAULT_CLASS: F.col(_FOUND)["class"], FAULT: F.col(_FOUND)["reason"]}).drop(_FOUND)
-
-
-def _fault(class_: Column, reason: Column) -> Column:
-    return F.struct(class_.alias("class"), reason.alias("reason"))
+        first = first.when(broken, len(faults))
+        faults.append(f"WHEN {len(faults)} THEN struct({sql_text(name)} AS class, {reason} AS reason)")
+    found = rows.withColumn(_BROKEN, first).withColumn(_FOUND, F.expr(f"CASE {_BROKEN} {' '.join(faults)} END"))
+    reasons = {FAULT_CLASS: F.col(_FOUND)["class"], FAULT: F.col(_FOUND)["reason"]}
+    return found.withColumns(reasons).drop(_BROKEN, _FOUND)
 
 
 def without_key(table: Table, rows: DataFrame) -> Column:
@@ -71,8 +71,13 @@ def without_key(table: Table, rows: DataFrame) -> Column:
     return reduce(or_, broken)
 
 
-def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]]:
-    """Yield (class, condition that an unsound row meets, reason); a row has the class of its first condition."""
+def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, str]]:
+    """
+    Yield (class, condition that an unsound row meets, reason); a row has the class of its first condition.
+
+    A reason is Spark SQL: built call by call in Python, the reasons would take a third of the calls to the JVM that a
+    micro-batch makes.
+    """
     is_utf8, columns = _utf8_test(rows), RowColumns(table, rows.schema)
     if failing_expressions.FAILED in rows.columns:
         yield (
@@ -84,16 +89,16 @@ def _rules(table: Table, rows: DataFrame) -> Iterator[tuple[str, Column, Column]
         name = raw_column(table, each)
         broken = _holds_somewhere(rows.schema[name].dataType, F.col(name), StringType, lambda _, text: ~is_utf8(text))
         if broken is not None:
-            yield "not_utf8", broken, F.lit(f"{each} is not UTF-8 text")
+            yield "not_utf8", broken, sql_text(f"{each} is not UTF-8 text")
     for prop, is_needed in _keys(table, columns):
         for broken, word in _missing(columns, prop):
-            yield "key_missing", is_needed & broken, F.lit(f"key {prop.input} is {word}")
+            yield "key_missing", is_needed & broken, sql_text(f"key {prop.input} is {word}")
     for prop, broken in _typed(table, columns):
         yield "type_mismatch", broken, _untypable_reason(columns, prop)
     for prop in _with_python_moments(table):
         beyond = _holds_somewhere(_typed_kind(table, prop, rows.schema), columns.value(prop), _MOMENTS, _beyond_python)
         if beyond is not None:
-            yield "out_of_range", beyond, F.lit(f"{prop.input} holds a moment before the year 1 or after 9999")
+            yield "out_of_range", beyond, sql_text(f"{prop.input} holds a moment before the year 1 or after 9999")
     yield from sequences.faults(table, rows.schema)
     if table.embedding:
         yield from _embedding_rules(table, table.embedding)
@@ -220,26 +225,27 @@ def _untypable(columns: RowColumns, prop: Property) -> Column:
     return F.col(name).isNotNull() & columns.value(prop).isNull()
 
 
-def _untypable_reason(columns: RowColumns, prop: Property) -> Column:
+def _untypable_reason(columns: RowColumns, prop: Property) -> str:
     name = raw_column(columns.table, prop.input)
-    shown = F.expr(lost(columns.schema[name].dataType, sql_type(prop), name))
+    shown = lost(columns.schema[name].dataType, sql_type(prop), name)
     said = f" in a list is not of type {prop.type}" if is_list(prop) else f" is not of type {prop.type}"
-    return F.concat(F.lit(f"{prop.input}: "), F.substring(shown, 1, 100), F.lit(said))
+    return f"concat({sql_text(f'{prop.input}: ')}, substring({shown}, 1, 100), {sql_text(said)})"
 
 
-def _embedding_rules(table: Table, embedding: Embedding) -> Iterator[tuple[str, Column, Column]]:
+def _embedding_rules(table: Table, embedding: Embedding) -> Iterator[tuple[str, Column, str]]:
     if embedding.text and embedding.blank_is_dead_letter:
         named = " and ".join(str(part) for part in embedding.text if isinstance(part, Input))
-        yield "text_missing", text(table).isNull(), F.lit(f"text {named} is null or blank")
+        yield "text_missing", text(table).isNull(), sql_text(f"text {named} is null or blank")
     if embedding.vector:
         yield from _vector_rules(table, embedding.vector, embedding.index.dimension)
 
 
-def _vector_rules(table: Table, made_from: Input, dimension: int) -> Iterator[tuple[str, Column, Column]]:
+def _vector_rules(table: Table, made_from: Input, dimension: int) -> Iterator[tuple[str, Column, str]]:
     vector, name = F.col(raw_column(table, made_from)), f"vector {made_from}"
-    size = F.concat(F.lit(f"{name} has "), F.size(vector).cast("string"), F.lit(f" values, not {dimension}"))
+    has, wanted = sql_text(f"{name} has "), sql_text(f" values, not {dimension}")
+    size = f"concat({has}, CAST(size({raw_column(table, made_from)}) AS STRING), {wanted})"
     yield "vector_dimension", vector.isNotNull() & (F.size(vector) != dimension), size
     infinite = (float("inf"), float("-inf"))
     unfit = F.exists(vector, lambda x: x.isNull() | F.isnan(x) | x.isin(*infinite))
-    yield "vector_not_finite", unfit, F.lit(f"{name} holds null, NaN or infinity")
-    yield "vector_zero", ~F.exists(vector, lambda x: x != 0), F.lit(f"{name} is all zeros")
+    yield "vector_not_finite", unfit, sql_text(f"{name} holds null, NaN or infinity")
+    yield "vector_zero", ~F.exists(vector, lambda x: x != 0), sql_text(f"{name} is all zeros")

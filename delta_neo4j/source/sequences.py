@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql import types as T  # noqa: N812
 
+from delta_neo4j.mapping.identifiers import sql_text
 from delta_neo4j.source.contract import raw_column
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ def sequence(table: Table, schema: T.StructType) -> Column:
     return F.concat(*(_ordered(F.col(name), schema[name].dataType) for name in names))
 
 
-def faults(table: Table, schema: T.StructType) -> Iterator[tuple[str, Column, Column]]:
-    """Yield (class, condition, reason) of the rows that cannot be ordered."""
+def faults(table: Table, schema: T.StructType) -> Iterator[tuple[str, Column, str]]:
+    """Yield (class, condition, reason as Spark SQL) of the rows that cannot be ordered."""
     for each in table.sequence_by:
         name = raw_column(table, each)
-        yield "sequence_missing", F.col(name).isNull(), F.lit(f"sequence {each} is null")
+        yield "sequence_missing", F.col(name).isNull(), sql_text(f"sequence {each} is null")
         if isinstance(schema[name].dataType, _BYTES):
             is_long = F.octet_length(name) > MOST_BYTES
-            yield "sequence_too_long", is_long, F.lit(f"sequence {each} has more than {MOST_BYTES} bytes")
+            yield "sequence_too_long", is_long, sql_text(f"sequence {each} has more than {MOST_BYTES} bytes")
 
 
 def _ordered(value: Column, kind: T.DataType) -> Column:

@@ -12,13 +12,14 @@ def main(settings_json):
     from delta_neo4j.runs.load import load
     from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
     from tests.support.lanes import connect_session
+    from tests.support.quick import QUICK
 
     values = json.loads(settings_json)
     folder = values.pop("folder")
     settings = LoadSettings(
         neo4j=Neo4jSettings(**values.pop("neo4j")), embedding=EmbeddingSettings(**values.pop("embedding")), **values
     )
-    spark = connect_session(folder, LOCAL_SPARK)
+    spark = connect_session(folder, {**LOCAL_SPARK, **QUICK})
     report = load(spark, settings)
     sys.stdout.write(json.dumps(report.summary()) + "\n")
     sys.stdout.flush()

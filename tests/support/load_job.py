@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 
+from tests.support.quick import QUICK
+
 REQUEST_TEXTS, FLUSH_TEXTS = 10, 20
 
 
@@ -40,7 +42,7 @@ def main(settings_json, step=None, time_of_step="1"):
                 os.kill(os.getpid(), signal.SIGKILL)
         return value
 
-    report = load(local_session(), settings, die)
+    report = load(local_session(**QUICK), settings, die)
     sys.stdout.write(json.dumps(report.summary()) + "\n")
 
 

@@ -16,7 +16,7 @@ from tests.support.tables import removal, write
 
 @pytest.mark.every_lane
 def test_rows_become_nodes_with_vectors_and_relationships(spark, graph, loads, endpoint):
-    """Each row is one typed node with its text's vector, hung on its component and its aircraft."""
+    """Each row is one typed node with its text's vector, hung on its component and aircraft; a text is asked once."""
     runs = loads(graph)
     write(spark, runs.source, [removal(n) for n in range(100)], files=2)
     summary = runs.succeed()
@@ -31,21 +31,14 @@ def test_rows_become_nodes_with_vectors_and_relationships(spark, graph, loads, e
     assert graph.value("MATCH (:Aircraft)-[r:HAS_REMOVAL_EVENT]->(:RemovalEvent) RETURN count(r) AS c") == 100
     assert graph.value("MATCH (n:Component) RETURN count(n) AS c") == 11
     assert summary["totals"]["relationships"]["HAS_REMOVAL"]["written"] == 100
-
-
-def test_each_distinct_text_is_embedded_once(spark, lts_graph, loads, endpoint):
-    """Calls cover exactly the distinct non-blank texts, as the endpoint and the summary both count."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(100)])
-    summary = runs.succeed()
     served = [text for text in endpoint.texts if text.startswith("Oil leak at")]
     assert sorted(served) == sorted({f"Oil leak at fitting {n}" for n in range(7)})
     assert summary["embedding"]["texts"] == summary["embedding"]["texts_embedded"] == 7
 
 
 @pytest.mark.every_lane
-def test_a_second_run_over_an_unchanged_table_does_nothing(spark, lts_graph, loads, endpoint):
-    """Nothing new: no row read, no text embedded, no transaction."""
+def test_a_load_goes_on_where_the_last_one_ended(spark, lts_graph, loads, endpoint):
+    """Nothing new: nothing done. Then new rows only, with known texts; a fresh checkpoint finds all rows unchanged."""
     runs = loads(lts_graph)
     write(spark, runs.source, [removal(n) for n in range(20)])
     runs.succeed()
@@ -60,36 +53,43 @@ def test_a_second_run_over_an_unchanged_table_does_nothing(spark, lts_graph, loa
     assert summary["writer"]["transactions"] == 0
     assert dump(lts_graph.driver) == before
 
-
-def test_only_what_is_new_is_read(spark, lts_graph, loads, endpoint):
-    """Rows appended to the table are what the next run reads; texts known already are cache hits."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(20)])
-    runs.succeed()
     write(spark, runs.source, [removal(n) for n in range(20, 30)])
     summary = runs.succeed()
     assert summary["totals"]["rows_read"] == 10
     assert summary["embedding"]["cache_hits"] == 7
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 30
 
-
-def test_a_fresh_checkpoint_rewrites_nothing_that_is_there(spark, lts_graph, loads, endpoint):
-    """After --reset-checkpoint every row is read again, found unchanged, and no text is paid for twice."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(20)])
-    runs.succeed()
     before, asked = dump(lts_graph.driver), endpoint.requests
     summary = runs.succeed(reset_checkpoint=True)
-    assert summary["totals"]["outcomes"]["unchanged"] == 20
-    assert summary["totals"]["relationships"]["HAS_REMOVAL"]["unchanged"] == 20
+    assert summary["totals"]["outcomes"]["unchanged"] == 30
+    assert summary["totals"]["relationships"]["HAS_REMOVAL"]["unchanged"] == 30
     assert summary["embedding"]["cache_hits"] == 7
     assert endpoint.requests == asked + 1  # the probe
     assert dump(lts_graph.driver) == before
 
 
+@pytest.mark.classic
+def test_a_small_micro_batch_takes_few_spark_jobs(spark, lts_graph, loads):
+    """Counted from its first step to its ledger row: with known texts, and with new ones, in one run."""
+    runs, counts = loads(lts_graph), {"read": [], "ledger": []}
+    for number, texts in enumerate(("known", "known", "new")):
+        write(spark, runs.source, [removal(10 * number + n, RMV_REA_TX=texts) for n in range(10)])
+
+    def count(name, value):
+        if name in counts:
+            counts[name].append(spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs())
+        return value
+
+    report = runs.run(count, batch_size=1, bytes_per_row=1)
+    assert report.summary()["tables"][0]["batches"] == 3
+    _, with_known_texts, with_new_texts = (last - first for first, last in zip(*counts.values(), strict=True))
+    assert with_known_texts <= 14
+    assert with_new_texts <= 14
+
+
 @pytest.mark.every_lane
 def test_a_fresh_checkpoint_finds_the_rows_that_differ_among_those_that_do_not(spark, lts_graph, loads, endpoint):
-    """Re-read rows cost a look-up; a changed text, a changed end and a lost node are written, and nothing else."""
+    """Re-read rows cost a look-up; a changed text, a changed end and a lost node are written; no row may get lost."""
     runs = loads(lts_graph)
     rows = [removal(n) for n in range(20)]
     write(spark, runs.source, rows)
@@ -108,13 +108,6 @@ def test_a_fresh_checkpoint_finds_the_rows_that_differ_among_those_that_do_not(s
     runs.start_over()
     runs.succeed()
     assert dump(lts_graph.driver) == found
-
-
-def test_a_row_lost_in_the_look_up_fails_the_run(spark, lts_graph, loads):
-    """A row that is neither found nor written is missing in the sum."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(20)])
-    runs.succeed()
     report = runs.run(lambda name, value: value.limit(19) if name == "look_up" else value, reset_checkpoint=True)
     assert report.exit_code == 4, report.error
 

@@ -33,7 +33,7 @@ LAB_FILES = (
 )
 
 
-def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads, test_data, tmp_path):
+def test_the_lab_removals_have_exactly_the_lab_relationships(spark, lts_graph, loads, test_data, tmp_path):
     """
     60 removals, and the relationships of the two files, no more and no less.
 
@@ -48,7 +48,7 @@ def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads
         end = f'key: [{{property: {start.lower()}_id, column: ":START_ID({start})"}}]'
         text = text.replace(plain, end)
     mapping.write_text(text)
-    runs = loads(graph, mapping=str(mapping))
+    runs = loads(lts_graph, mapping=str(mapping))
     lab = test_data / "lab"
     removals = _csv(lab / "nodes_removals.csv")
     for name, start, _ in LAB_FILES:
@@ -58,12 +58,12 @@ def test_the_lab_removals_have_exactly_the_lab_relationships(spark, graph, loads
     _delta(spark, runs.source, removals)
     summary = runs.succeed()
     assert summary["totals"]["outcomes"]["written"] == 60
-    assert graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 60
+    assert lts_graph.value("MATCH (n:RemovalEvent) RETURN count(n) AS c") == 60
     for name, start, kind in LAB_FILES:
         wanted = sorted((row[f":START_ID({start})"], row[":END_ID(RemovalEvent)"]) for row in _csv(lab / name))
         query = f"MATCH (a:{start})-[:{kind}]->(b:RemovalEvent) RETURN a.{start.lower()}_id AS a, b.removal_id AS b"
-        assert sorted((row["a"], row["b"]) for row in graph.query(query)) == wanted
-    first = graph.query("MATCH (n:RemovalEvent {removal_id: 'RE0001'}) RETURN properties(n) AS p")[0]["p"]
+        assert sorted((row["a"], row["b"]) for row in lts_graph.query(query)) == wanted
+    first = lts_graph.query("MATCH (n:RemovalEvent {removal_id: 'RE0001'}) RETURN properties(n) AS p")[0]["p"]
     assert (first["flight_hours_at_removal"], first["shop_visit_required"]) == (8450, True)
 
 
@@ -90,19 +90,21 @@ def _text(value):
     return value.iso_format()[:19] if hasattr(value, "iso_format") else str(value)
 
 
-def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(spark, graph, loads, test_data, tmp_path):
+def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(
+    spark, newest_graph, loads, test_data, tmp_path
+):
     """One mapping, one run, eight tables: every node with every value, every edge, and nothing else."""
     lab = test_data / "lab"
     files = {name: file for name, (file, *_) in LAB_TABLES.items()} | LAB_EDGES
     for name, file in files.items():
         _delta(spark, tmp_path / name, _csv(lab / file))
-    runs = loads(graph, mapping="aircraft", sources={name: str(tmp_path / name) for name in files})
+    runs = loads(newest_graph, mapping="aircraft", sources={name: str(tmp_path / name) for name in files})
     summary = runs.succeed()
     assert [table["name"] for table in summary["tables"]] == list(files)
     nodes, edges = 0, 0
     for file, label, key in LAB_TABLES.values():
         wanted = {row[f":ID({label})"]: row for row in _csv(lab / file)}
-        found = graph.query(f"MATCH (n:{label}) RETURN n.{key} AS key, properties(n) AS p")
+        found = newest_graph.query(f"MATCH (n:{label}) RETURN n.{key} AS key, properties(n) AS p")
         assert {row["key"] for row in found} == set(wanted)
         for row in found:
             shown = {name: _text(value) for name, value in row["p"].items() if not name.startswith("_dn_")}
@@ -117,15 +119,12 @@ def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(spar
         kind = rows[0][":TYPE"]
         pattern = f"(a:{ends[start]})-[:{kind}]->(b:{ends[end]})"
         query = f"MATCH {pattern} RETURN a.{keys[ends[start]]} AS a, b.{keys[ends[end]]} AS b"
-        found = sorted((row["a"], row["b"]) for row in graph.query(query))
+        found = sorted((row["a"], row["b"]) for row in newest_graph.query(query))
         assert found == sorted((row[start], row[end]) for row in rows)
         edges += len(rows)
-    assert (
-        graph.value("MATCH (n:!_DeltaNeo4jLoad) RETURN count(n) AS c")
-        == nodes
-        == summary["totals"]["rows_read"] - edges
-    )
-    assert graph.value("MATCH ()-[e]->() RETURN count(e) AS c") == edges
+    count = newest_graph.value("MATCH (n:!_DeltaNeo4jLoad) RETURN count(n) AS c")
+    assert count == nodes == summary["totals"]["rows_read"] - edges
+    assert newest_graph.value("MATCH ()-[e]->() RETURN count(e) AS c") == edges
 
 
 def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, lts_graph, loads, test_data, model_url, minilm):

@@ -68,7 +68,8 @@ def _without_network(graph, folder):
 def _run(module, settings, **environment):
     command = [sys.executable, "-m", module, settings]
     # A lane whose own session is one of Connect says so in variables that its children would follow.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+    kept = ("SPARK_SUBMIT_OPTS",)  # names the archive of Spark's classes
+    inherited = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("SPARK_")}
     job = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, env={**inherited, **environment}
     )

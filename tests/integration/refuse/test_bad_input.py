@@ -56,22 +56,21 @@ def test_a_key_twice_in_a_batch_is_written_once(spark, lts_graph, loads):
     assert lts_graph.value("MATCH (n:RemovalEvent) RETURN n.RMV_TRK_NO AS v") == won
 
 
-def test_a_row_without_text_is_a_node_without_vector(spark, lts_graph, loads):
-    """Null and blank texts are counted, not embedded; the mapping can make them dead letters."""
+def test_texts_that_are_missing_or_too_long_are_counted_and_a_cold_endpoint_is_waited_for(
+    spark, lts_graph, loads, endpoint, caplog
+):
+    """No text: a node without vector. More than 256 tokens: the model cuts them. A 503 costs patience, not the run."""
     runs = loads(lts_graph)
-    write(spark, runs.source, [removal(1, RMV_REA_TX=None), removal(2, RMV_REA_TX=" \n\t"), removal(3)])
-    summary = runs.succeed()
-    assert summary["totals"]["without_text"] == 2
+    long = removal(4, RMV_REA_TX="seal leaking " * 300)
+    write(spark, runs.source, [removal(1, RMV_REA_TX=None), removal(2, RMV_REA_TX=" \n\t"), removal(3), long])
+    cold = iter([True, True])
+    endpoint.answer = lambda _: (503, {"Retry-After": "0"}, "starting") if next(cold, False) else None
+    with caplog.at_level("INFO", "delta_neo4j"):
+        summary = runs.succeed()
+    assert any(record.msg == "endpoint.waiting" for record in caplog.records)
+    assert (summary["totals"]["without_text"], summary["totals"]["truncated"]) == (2, 1)
+    assert summary["totals"]["outcomes"]["written"] == 4
     assert lts_graph.value("MATCH (n:RemovalEvent) WHERE n.embedding IS NULL RETURN count(n) AS c") == 2
-
-
-def test_a_text_longer_than_the_model_reads_is_loaded_and_counted(spark, lts_graph, loads):
-    """More than 256 tokens are cut by the model; the summary says how many rows that concerns."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(1, RMV_REA_TX="seal leaking " * 300), removal(2)])
-    summary = runs.succeed()
-    assert summary["totals"]["truncated"] == 1
-    assert summary["totals"]["outcomes"]["written"] == 2
 
 
 def test_another_dimension_from_the_endpoint_stops_the_run(spark, lts_graph, loads, endpoint):
@@ -148,17 +147,6 @@ def test_a_wrong_connection_is_said_in_one_line(spark, lts_graph, loads, change,
     assert "wrong-password" not in str(report.error)
 
 
-def test_a_cold_endpoint_is_waited_for(spark, lts_graph, loads, endpoint, caplog):
-    """503 while it starts costs patience, not the run; the wait is said."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(1)])
-    cold = iter([True, True])
-    endpoint.answer = lambda _: (503, {"Retry-After": "0"}, "starting") if next(cold, False) else None
-    with caplog.at_level("INFO", "delta_neo4j"):
-        runs.succeed()
-    assert any(record.msg == "endpoint.waiting" for record in caplog.records)
-
-
 def test_neo4j_stopped_in_the_middle_stops_the_run_and_the_next_resumes(spark, loads, tmp_path):
     """The run retries, then stops with the service's name; started again it completes the graph."""
     from tests.support.neo4j_servers import Graph, start_server
@@ -189,12 +177,12 @@ def test_neo4j_stopped_in_the_middle_stops_the_run_and_the_next_resumes(spark, l
         server.stop()
 
 
-def test_a_changed_mapping_on_an_old_checkpoint_stops(spark, lts_graph, loads, tmp_path):
-    """What the checkpoint says was read is not what another mapping must write: the way on is named."""
+def test_a_changed_mapping_or_a_rewritten_source_stops_a_load(spark, lts_graph, loads, tmp_path):
+    """Neither can go on from the checkpoint: the run stops and names the way on, and that way works."""
     from importlib import resources
 
     runs = loads(lts_graph)
-    write(spark, runs.source, [removal(1)])
+    write(spark, runs.source, [removal(n) for n in range(5)])
     runs.succeed()
     shipped = (resources.files("delta_neo4j") / ".." / "mappings" / "removals.yml").read_text()
     mapping = tmp_path / "other.yml"
@@ -203,12 +191,6 @@ def test_a_changed_mapping_on_an_old_checkpoint_stops(spark, lts_graph, loads, t
     assert report.exit_code == 2
     assert "--reset-checkpoint" in str(report.error)
 
-
-def test_a_rewritten_source_stops_an_append_stream(spark, lts_graph, loads):
-    """An UPDATE cannot be followed by appends: the run stops and names the way on, and that way works."""
-    runs = loads(lts_graph)
-    write(spark, runs.source, [removal(n) for n in range(5)])
-    runs.succeed()
     spark.sql(f"UPDATE delta.`{runs.source}` SET RMV_TRK_NO = 'changed' WHERE component_id = 'C1'")
     report = runs.run()
     assert report.exit_code == 2

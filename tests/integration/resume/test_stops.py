@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support.neo4j_servers import PASSWORD
 from tests.support.places import ROOT
+from tests.support.quick import quick_command
 from tests.support.tables import removal, write
 
 
@@ -21,6 +23,7 @@ def _start(graph, url, state, source):
     environment = {
         **os.environ, "NEO4J_URI": graph.uri, "NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": PASSWORD,
         "EMBEDDER": "rest", "EMBEDDING_URL": url, "PYTHONPATH": str(ROOT),
+        **quick_command(Path(source).with_name("conf")),
     }  # fmt: skip
     arguments = ["load", "--json", "--source", str(source), "--state", str(state)]
     return subprocess.Popen(
