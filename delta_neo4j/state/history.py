@@ -127,12 +127,8 @@ def model_names(reader: Reader) -> dict[str, str]:
 
 def verifications(reader: Reader) -> list[dict[str, Any]]:
     """Return the newest comparison of each table with the graph, from the state table `verifications`."""
-    newest: dict[str, dict[str, Any]] = {}
-    for row in reader.rows(
-        "SELECT table_name, recorded_at, source_version, checked, differences FROM {verifications} ORDER BY recorded_at"
-    ):
-        newest[row["table_name"]] = row
-    return list(newest.values())
+    rows = reader.rows("SELECT table_name, recorded_at, source_version, checked, differences FROM {verifications}")
+    return list({row["table_name"]: row for row in sorted(rows, key=lambda row: row["recorded_at"])}.values())
 
 
 def at_fault(stage: str, reason_class: str) -> str:
