@@ -100,11 +100,15 @@ def _table_lines(table: TableCheck) -> list[str]:
     version = "" if table.source_version is None else f", version {table.source_version}"
     head = f"{table.name}{version}: {table.checked:,} keys, {', '.join(counts) or 'equal'}"
     lines = [head + (f"; apart: {', '.join(apart)}" if apart else "")]
-    for each in table.listed[:_SHOWN]:
-        values = (
-            ""
-            if each["what"] is None
-            else f" {each['what']}: {each['expected']} in the table, {each['found']} in the graph"
-        )
-        lines.append(f"  {each['kind'].replace('_', ' ')} {each['key']}{values}")
-    return lines
+    lines += [f"  {each['kind'].replace('_', ' ')} {each['key']}{_what(each)}" for each in table.listed[:_SHOWN]]
+    more = sum(table.differences.values()) - _SHOWN
+    return [*lines, f"  … and {more:,} more (--json lists them)"] if more > 0 else lines
+
+
+def _what(each: dict[str, Any]) -> str:
+    if each["what"] is None:
+        return ""
+    if each["kind"] not in {kinds.DIFFERENT, kinds.EDGE_DIFFERENT}:
+        return f" {each['what']}"
+    expected, found = ("nothing" if each[side] is None else each[side] for side in ("expected", "found"))
+    return f" {each['what']}: {expected} in the table, {found} in the graph"
