@@ -268,3 +268,12 @@ def test_a_reset_sweeps_what_an_appended_table_has_no_more(spark, tables, newest
     assert [each["swept"] for each in runs.succeed()["tables"]] == [0, 0]
     ledger = State(runs.state).read(spark, "ledger").where("batch_id = -1").collect()
     assert [(row["table_name"], row["swept"]) for row in ledger] == [("things", 3)]
+
+    # In another mode the source is the same; once it is a snapshot, the checkpoint keeps that.
+    for first, changes in ((2, {"source_mode": "snapshot", "reset_checkpoint": True}), (3, {})):
+        overwrite("things", things[first : first + 2])
+        table = runs.succeed(**changes)["tables"][1]
+        newest = spark.sql(f"DESCRIBE HISTORY delta.`{tmp_path / 'things'}` LIMIT 1").collect()[0]["version"]
+        assert (table["source_mode"], table["source_version"]) == ("snapshot", newest)
+        assert _counts(table) == ({"written": 1, "unchanged": 1}, 1)
+    assert newest_graph.value("MATCH (n:Thing) RETURN count(n) AS c") == 3
