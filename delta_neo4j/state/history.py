@@ -56,10 +56,10 @@ def run(reader: Reader, run_id: str | None) -> Run:
 
 
 def batches(reader: Reader, run_id: str) -> list[dict[str, Any]]:
-    """Return the ledger rows of a run in the order of their recording, their JSON columns parsed."""
+    """Return the ledger rows of a run's micro-batches in the order of their recording, JSON columns parsed."""
     rows = reader.rows(
         "SELECT table_name, load_id, batch_id, rows_read, outcomes, embedding, seconds, recorded_at FROM {ledger} "
-        f"WHERE run_id = '{_id(run_id)}' ORDER BY recorded_at, batch_id"
+        f"WHERE run_id = '{_id(run_id)}' AND batch_id >= 0 ORDER BY recorded_at, batch_id"
     )
     parsed = ("outcomes", "embedding", "seconds")
     return [{**row, **{name: json.loads(row[name]) for name in parsed}} for row in rows]

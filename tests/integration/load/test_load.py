@@ -157,6 +157,7 @@ def test_the_run_after_a_loss_repairs_it_or_says_so_again(spark, lts_graph, load
     assert runs.run(lambda name, value: _without_one(value) if name == "nodes" else value).exit_code == 4
     assert runs.succeed()["totals"]["rows_read"] == 20
     runs.start_over()
+    runs.options["take_over"] = True
     assert runs.run(lambda name, value: _without_one(value) if name == "read" else value).exit_code == 4
     assert runs.run().exit_code == 4
     assert runs.succeed(reset_checkpoint=True)["totals"]["rows_read"] == 20

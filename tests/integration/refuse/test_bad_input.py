@@ -101,7 +101,7 @@ def test_another_model_behind_the_endpoint_stops_the_run(spark, lts_graph, loads
     assert "RemovalEvent.embedding holds vectors of another model" in str(report.error)
     assert "MATCH (n:`RemovalEvent`) REMOVE n.`embedding`" in str(report.error)
     endpoint.answer = None
-    assert runs.succeed()["totals"]["outcomes"]["written"] == 1
+    assert runs.succeed(take_over=True)["totals"]["outcomes"]["written"] == 1
 
 
 def test_an_index_of_another_dimension_in_the_graph_stops_the_run(spark, graph, loads):

@@ -37,7 +37,8 @@ def test_the_line_waits_for_the_endpoint_until_something_happens():
 def test_a_notebook_shows_one_line_that_overwrites_itself(monkeypatch):
     """The last figures stay; a shorter line leaves nothing of a longer one; the logger is as before."""
     screen, logger = io.StringIO(), logging.getLogger("delta_neo4j")
-    before = (logger.level, logger.propagate, list(logger.handlers))
+    monkeypatch.setattr(logger, "handlers", [])
+    before = (logger.level, logger.propagate, [])
     with one_line(screen):
         logger.info("endpoint.waiting", extra={"reason": "HTTP 503", "seconds_left": 540})
         logger.info("table.begun", extra={"table": "removals", "rows_total": 50, "rows_done": 0})
