@@ -21,6 +21,7 @@ QUESTION = "hydraulic fluid is dripping from the pump"
 NEXT = (
     'delta-neo4j search "cracked blade found by borescope" --env-file .local/services.env',
     "delta-neo4j load --source .local/demo/tables/removals --state .local/demo/state --env-file .local/services.env",
+    "delta-neo4j verify --source .local/demo/tables/removals --state .local/demo/state --env-file .local/services.env",
     "make status        # what runs; make down stops it",
 )
 
