@@ -81,11 +81,13 @@ class VerifyReport:
             "vectors_compared": self.with_vectors,
             "tables": [table.as_dict() for table in self.tables],
             "repaired": self.repaired,
+            "found": [table.as_dict() for table in self.before],
         }
 
     def lines(self) -> list[str]:
         """Return the report as lines of text; the verdict is the last line."""
-        found = [line for table in self.tables for line in _table_lines(table)]
+        found = [f"found: {line}" for table in self.before if not table.is_equal for line in _table_lines(table)]
+        found += [line for table in self.tables for line in _table_lines(table)]
         total = sum(sum(table.differences.values()) for table in self.tables)
         checked = sum(table.checked for table in self.tables)
         verdict = f"equal: {checked:,} keys" if self.is_equal else f"different: {total:,} differences"

@@ -35,6 +35,10 @@ def test_a_difference_is_a_line_and_the_verdict_is_the_last_one():
 
 def test_an_equal_graph_is_one_line_a_table():
     """A source without versions has none in its line; a repair says what it wrote."""
-    report = VerifyReport([TableCheck("parts", None, None, "d", checked=2)], repaired=1)
-    assert report.lines() == ["parts: 2 keys, equal", "equal: 2 keys, 1 keys repaired"]
-    assert report.as_dict()["equal"]
+    equal, before = (TableCheck("parts", None, None, "d", checked=2) for _ in range(2))
+    before.differences, before.listed = {"missing": 1}, [_difference("missing")]
+    report = VerifyReport([equal], repaired=1, before=[before])
+    found = ["found: parts: 2 keys, 1 missing", 'found:   missing ["1"]']
+    assert report.lines() == [*found, "parts: 2 keys, equal", "equal: 2 keys, 1 keys repaired"]
+    told = report.as_dict()
+    assert (told["equal"], told["tables"][0]["missing"], told["found"][0]["missing"]) == (True, 0, 1)
