@@ -20,6 +20,7 @@ from delta_neo4j.cli.maintain import maintain_command
 from delta_neo4j.cli.mapping import mapping_group
 from delta_neo4j.cli.plan import plan_command
 from delta_neo4j.cli.report import report_command
+from delta_neo4j.cli.retry_letters import retry_command
 from delta_neo4j.cli.search import search_command
 from delta_neo4j.cli.status import status_command
 from delta_neo4j.cli.stops import STOPS, end_process
@@ -41,7 +42,7 @@ ABORTED = 1
 @click.version_option(__version__)
 def cli() -> None:
     """
-    Load Delta tables that only grow into a Neo4j graph, with vectors of their texts.
+    Keep a Neo4j graph equal to Delta tables, with vectors of their texts.
 
     A first load: write Neo4j's address and password into .env (see .env.sample), draft a mapping with `mapping init`,
     check the mapping with `mapping check`, forecast the load with `plan`, then run `load` and `search`.
@@ -50,7 +51,7 @@ def cli() -> None:
 
 for _command in (
     clear_command, embed_command, load_command, maintain_command, mapping_group, plan_command, report_command,
-    search_command, status_command, verify_command,
+    retry_command, search_command, status_command, verify_command,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -28,7 +28,6 @@ Each name in back-ticks is a hook: it receives the value of that step and return
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,13 +38,14 @@ from delta_neo4j.errors import BalanceError
 from delta_neo4j.graph.versions import row_versions
 from delta_neo4j.graph.writer import GraphWriter, TextVectors
 from delta_neo4j.pipeline import gone_keys
-from delta_neo4j.pipeline.count import count_rows
+from delta_neo4j.pipeline.count import count_rows, count_states
 from delta_neo4j.pipeline.lease import keep_lease
 from delta_neo4j.pipeline.slices import Done, Slice, can_look_up, once_more
 from delta_neo4j.pipeline.sweeps import sweep
 from delta_neo4j.pipeline.texts import batch_texts, embed, of_slice
 from delta_neo4j.source import change_feed, failing_expressions, freeze, ranking
-from delta_neo4j.source.rules import FAULT, FAULT_CLASS, validated
+from delta_neo4j.source.rules import FAULT, validated
+from delta_neo4j.state import open_letters
 from delta_neo4j.state.account import Account
 from delta_neo4j.state.dead_letters import DeadLetterBuffer, DeadLetters
 
@@ -67,12 +67,16 @@ class Batch:
     """
     One attempt at one micro-batch.
 
-    `first`: whether it is the run's first, so that a killed attempt may have left nodes to delete. `deleted`: the
-    number of deletes of the run so far.
+    `first`: whether it is the run's first, so that a killed attempt may have left nodes to delete. `so_far`: the sum of
+    the run's accounts before it. `again`: the open dead letters that rows of the table are written for once more (the
+    batch id is `AGAIN`), None for rows of the stream.
     """
 
-    def __init__(self, step: Step, batch_id: int, *, first: bool, deleted: int = 0) -> None:
-        self.step, self.batch_id, self.first, self.deleted = step, batch_id, first, deleted
+    def __init__(
+        self, step: Step, batch_id: int, *, first: bool, so_far: Account | None = None, again: DataFrame | None = None
+    ) -> None:
+        self.step, self.batch_id, self.first, self.again = step, batch_id, first, again
+        self.so_far = so_far or Account()
         self.commit: int | None = None  # the highest commit of a change feed's rows
         self.states: dict[str, int] = {}  # the number of rows by their state
         self.target: Target = step.target
@@ -85,7 +89,7 @@ class Batch:
     def load(self, rows: DataFrame) -> None:
         """Run the steps in the order of the module's docstring; without rows nothing is recorded."""
         rows = self._read(rows)
-        if self.account.rows_read == 0:
+        if self.account.rows_read == 0 and self.again is None:
             return  # OPTIMIZE and schema changes make empty micro-batches
         allowance = self.step.allowance(rows.sparkSession)
         frozen = self._freeze(rows)
@@ -95,7 +99,7 @@ class Batch:
         if gone and gone.again is not None:
             left_texts |= self._write_again(gone.again, gone.still, allowance)
         sweep(self.step, self.target.connection, self.account, maybe=left_texts, first=self.first)
-        self._record(rows)
+        self._record(frozen, gone)
 
     def _embed_and_write(self, frozen: DataFrame, allowance: Allowance, gone: Gone | None = None) -> bool:
         """Embed the winners' texts, delete what is gone, write the winners; return as `_write` does."""
@@ -139,29 +143,13 @@ class Batch:
         """Count the frozen rows by state and make dead letters of the unsound ones."""
         account, rows_read = self.account, self.account.rows_read
         with account.timed("stage"):
-            types = ranking.parallel_types(self.step.table)
-            parallel = [F.sum(F.col(ranking.PARALLEL)[number]) for number in range(len(types))]
-            grouped = frozen.groupBy(ranking.STATE, FAULT_CLASS)
-            counts = grouped.agg(F.count("*").alias("rows"), *parallel).collect()
-            states = self.states = Counter()
-            for row in counts:
-                states[row[ranking.STATE]] += row["rows"]
-        if sum(states.values()) != rows_read:
+            self.states, classes = count_states(self.step, frozen, account)
+        if (staged := sum(self.states.values())) != rows_read:
             raise BalanceError(
-                f"{self.where} does not add up: {rows_read} rows read "
-                f"against {sum(states.values())} staged ({rows_read - sum(states.values()):+d})"
+                f"{self.where} does not add up: {rows_read} rows read against {staged} staged ({rows_read - staged:+d})"
             )
-        account.outcomes["superseded"] += states.get(ranking.SUPERSEDED, 0)
-        # The graph has nothing of a row without an end, so there is nothing to delete.
-        account.outcomes["unchanged" if self.step.deletes else "without_end"] += states.get(ranking.WITHOUT_END, 0)
-        account.outcomes["unchanged"] += states.get(ranking.KEYLESS, 0)
-        for row in counts:
-            for kind, count in zip(types, row[3:], strict=True):
-                account.edges(kind)["parallel"] += count
-        if unsound := states.get(ranking.UNSOUND, 0):
-            account.outcomes["dead_lettered"] += unsound
+        if classes:
             rows = frozen.where(frozen[ranking.STATE] == ranking.UNSOUND)
-            classes = {row[FAULT_CLASS]: row["rows"] for row in counts if row[ranking.STATE] == ranking.UNSOUND}
             if failing_expressions.EXPRESSION_FAILED in classes:
                 rows = failing_expressions.with_words(rows, FAULT)
             self.dead_letters.add(self.letters.of_unsound(rows, classes))
@@ -178,7 +166,9 @@ class Batch:
                 self.account.outcomes["unchanged"] += gone.count
                 return replace(gone, count=0)
             writer, writes = self._slice_steps(None).writer, bool(self.states.get(ranking.WINNER))
-            gone_keys.check_guard(self.step, writer, gone, writes=writes, deleted=self.deleted, commit=self.commit)
+            gone_keys.check_guard(
+                self.step, writer, gone, writes=writes, deleted=self.so_far.outcomes["deleted"], commit=self.commit
+            )
         return gone
 
     def _delete(self, gone: Gone | None) -> bool:
@@ -268,7 +258,8 @@ class Batch:
     def _slice_steps(self, vectors: Vectors | None) -> Slice:
         step = self.step
         text_vectors = TextVectors(step.cache, vectors, step.embedder.max_tokens) if vectors and step.embedder else None
-        version = row_versions(self.target.source_token, step.load, self.batch_id, self.commit, step.table)
+        position = max(self.batch_id, 0)
+        version = row_versions(self.target.source_token, step.load, position, self.commit, step.table)
         allowed = step.limits.dead_letters(self.account.rows_read)
         writer = GraphWriter(self.target, step.table, version, self.batch_id, allowed, step.limits, text_vectors)
         return Slice(step.table, writer, self.letters, self.where)
@@ -281,16 +272,23 @@ class Batch:
             self.dead_letters.add(self.letters.of_faulted(faulted, count))
         return rows
 
-    def _record(self, rows: DataFrame) -> None:
+    def _settled(self, frozen: DataFrame, gone: Gone | None) -> DataFrame | None:
+        """Return the open dead letters that this micro-batch settles, unless it has them again."""
+        if self.again is not None or not (self.step.position.has_letters or self.so_far.has_letters):
+            return self.again
+        letters = open_letters.of_load(frozen.sparkSession, self.step.ledger.state, self.step.table, self.step.load)
+        return open_letters.settled(letters, frozen, gone.leaving if gone else None, self.step.table)
+
+    def _record(self, frozen: DataFrame, gone: Gone | None) -> None:
         """Append the dead letters, check the account and append the ledger row, which makes the micro-batch done."""
         step = self.step
         with self.account.timed("record"):
-            self.dead_letters.keep()
+            self.dead_letters.keep(self._settled(frozen, gone))
             account = step.hook("ledger", self.account)
             account.check(self.where)
             version = keep_lease(step, step.hook("registry", step.entry(self.batch_id)))
             attempt = (self.target.run_id, self.batch_id, self.attempt)
-            step.ledger.record(rows.sparkSession, *attempt, account=account, version=version)
+            step.ledger.record(frozen.sparkSession, *attempt, account=account, version=version)
         extra = {"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read}
         log.info("batch.loaded", extra={**extra, "seconds": account.seconds})
 

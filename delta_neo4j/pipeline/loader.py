@@ -45,7 +45,7 @@ class BatchLoader:
             log.info("batch.known", extra={"table": step.table.name, "batch": batch_id})
             return
         with travelling():
-            batch = Batch(step, batch_id, first=not self._swept, deleted=self.account.outcomes["deleted"])
+            batch = Batch(step, batch_id, first=not self._swept, so_far=self.account)
             batch.load(rows)
         if batch.account.rows_read:
             self.batches += 1

@@ -33,7 +33,7 @@ from delta_neo4j.source import append_stream, change_feed, delta, snapshot
 from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.snapshot import SNAPSHOT
-from delta_neo4j.state import checkpoint
+from delta_neo4j.state import checkpoint, open_letters
 from delta_neo4j.state.mappings import MappingHistory
 from delta_neo4j.state.spark_reader import SparkReader
 
@@ -155,6 +155,11 @@ def _load_tables(
     if failures:
         raise failures[0]
     sweep(spark, read, ready)
+    for each in read:
+        if each.step.position.has_letters or each.run.account.has_letters:
+            each.run.open_dead_letters = open_letters.count(
+                spark, each.step.ledger.state, each.step.table, each.step.load
+            )
 
 
 def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> TableRead:

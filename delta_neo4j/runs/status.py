@@ -185,7 +185,8 @@ def _reached(runs: list[Run], load_id: str | None) -> int | None:
     for run in runs:
         for table in run.summary["tables"]:
             if load_id and table["load_id"] == load_id and table["error"] is None:
-                return int(table["source_version"])
+                version: int | None = table["source_version"]
+                return version
     return None
 
 

@@ -196,7 +196,7 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     return process
 
 
-def repair_step(
+def again_step(
     spark: SparkSession,
     settings: LoadSettings,
     table: Table,
@@ -207,16 +207,16 @@ def repair_step(
     run_id: str,
 ) -> Step:
     """
-    Build a step that writes rows of `load_` again, as part of that load.
+    Build a step that writes rows of the table again, as part of `load_`; its batch id is `AGAIN`.
 
-    The ledger records them under an id of their own: they are no new rows of the load, whose `position` the step has.
+    `position` is what the ledger has recorded of the load.
     """
     state, mode = State(settings.state), load_.source_mode
     position = Ledger(state, load_.load_id, table.name, mode).position(spark)
     whole = ready.histories[table.name].with_retired(table, mapped)
     again = checkpoint.resumed(load_, position.newest_epoch)
     step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
-    return replace(step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode), position=position)
+    return replace(step, position=position)
 
 
 def fresh_step(

@@ -34,6 +34,15 @@ def read(spark: SparkSession, table: Table, version: int | None, path: str) -> D
     return spark.read.schema(rows.schema).parquet(path)
 
 
+def rows_of_mode(spark: SparkSession, table: Table, mode: str, version: int | None, path: str) -> DataFrame:
+    """Return all contract rows of a version as a load in a source mode has them; without a version as `read` does."""
+    if mode == SNAPSHOT or version is None:
+        return read(spark, table, version, path)
+    if mode == change_feed.CDF:
+        return change_feed.rows_at(spark, table, version)
+    return contract(table, delta.at(spark, table.source, version))
+
+
 def present(table: Table, rows: DataFrame) -> DataFrame:
     """Return the rows of a snapshot that do not say that they are deleted."""
     return rows.where(~change_feed.says_deleted(table))

@@ -69,6 +69,12 @@ class Account:
         self.truncated = None if self.truncated is None or count is None else self.truncated + count
 
     @property
+    def has_letters(self) -> bool:
+        """Whether rows or relationships became dead letters."""
+        counts = [self.outcomes, *self.relationships.values()]
+        return any(each["dead_lettered"] for each in counts)
+
+    @property
     def makes_nothing(self) -> bool:
         """Whether rows of an edge list were read and no row has both ends."""
         return 0 < self.rows_read == self.outcomes["without_end"]

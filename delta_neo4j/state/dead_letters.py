@@ -12,11 +12,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import BalanceError, DeadLetterGateError
-from delta_neo4j.source.contract import raw_column
 from delta_neo4j.source.failing_expressions import EXPRESSION_FAILED
 from delta_neo4j.source.row_columns import RowColumns
-from delta_neo4j.source.rules import FAULT, FAULT_CLASS
-from delta_neo4j.source.values import JSON_OPTIONS, sql_type
+from delta_neo4j.source.row_texts import row_json, row_key
+from delta_neo4j.source.rules import FAULT, FAULT_CLASS, without_key
+from delta_neo4j.source.values import sql_type
+from delta_neo4j.state import open_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,7 +75,8 @@ class DeadLetters:
 
     def of_unsound(self, rows: DataFrame, classes: dict[str, int]) -> Letters:
         """Return the dead letters of unsound rows; `classes` has their number by reason class."""
-        return Letters(self._letters(rows, "validation", F.col(FAULT_CLASS), F.col(FAULT)), classes)
+        key = F.when(~without_key(self.table, rows), row_key(self.table))
+        return Letters(self._letters(rows, "validation", F.col(FAULT_CLASS), F.col(FAULT), key), classes)
 
     def of_faulted(self, rows: DataFrame, count: int) -> Letters:
         """Return the dead letters of `count` rows whose text was not embedded; `embedding_fault` has the reasons."""
@@ -95,6 +97,18 @@ class DeadLetters:
         classes = Counter(refusal["reason_class"] for refusal in refusals)
         return Letters(self._letters(joined, stage, F.col("refused_class"), F.col("refused_reason")), classes)
 
+    def closing(self, settled: DataFrame) -> DataFrame:
+        """Return the rows that close open letters."""
+        return settled.select(
+            *self._names(),
+            "row_key",
+            "stage",
+            F.lit(open_letters.CLOSED).alias("reason_class"),
+            F.lit(None).cast("string").alias("reason"),
+            "row",
+            F.current_timestamp().alias("recorded_at"),
+        )
+
     def append(self, letters: DataFrame) -> None:
         """Append dead letters to the table; only those of the attempt that the ledger row names are counted later."""
         self.state.append(letters, "dead_letters")
@@ -106,24 +120,29 @@ class DeadLetters:
             & (F.col("batch_id") == self.batch_id)
             & (F.col("attempt") == self.attempt)
         )
-        return self.state.read(spark, "dead_letters").where(of_attempt).count()
+        is_open = F.col("reason_class") != open_letters.CLOSED
+        return self.state.read(spark, "dead_letters").where(of_attempt & is_open).count()
 
-    def _letters(self, rows: DataFrame, stage: str, reason_class: Column, reason: Column) -> DataFrame:
-        inputs = self.table.inputs
-        row = F.struct(*[F.col(raw_column(self.table, each)).alias(each.source.text) for each in inputs])
-        keys = F.array(*[F.col(raw_column(self.table, p.input)).cast("string") for p in self.table.key])
+    def _letters(
+        self, rows: DataFrame, stage: str, reason_class: Column, reason: Column, key: Column | None = None
+    ) -> DataFrame:
         return rows.select(
+            *self._names(),
+            (row_key(self.table) if key is None else key).alias("row_key"),
+            F.lit(stage).alias("stage"),
+            reason_class.alias("reason_class"),
+            reason.alias("reason"),
+            row_json(self.table).alias("row"),
+            F.current_timestamp().alias("recorded_at"),
+        )
+
+    def _names(self) -> list[Column]:
+        return [
             F.lit(self.load_id).alias("load_id"),
             F.lit(self.batch_id).cast("bigint").alias("batch_id"),
             F.lit(self.attempt).alias("attempt"),
             F.lit(self.table.name).alias("table_name"),
-            F.to_json(keys).alias("row_key"),
-            F.lit(stage).alias("stage"),
-            reason_class.alias("reason_class"),
-            reason.alias("reason"),
-            F.to_json(row, JSON_OPTIONS).alias("row"),
-            F.current_timestamp().alias("recorded_at"),
-        )
+        ]
 
 
 @dataclass
@@ -156,14 +175,18 @@ class DeadLetterBuffer:
                 f"{in_expressions}. All rows and reasons are in the state table dead_letters"
             )
 
-    def keep(self) -> None:
-        """Append the collected dead letters; raise `BalanceError` unless the table then has exactly so many."""
-        if not self.pending:
+    def keep(self, settled: DataFrame | None = None) -> None:
+        """
+        Append the collected dead letters; close the `settled` ones of before, except those that are collected again.
+
+        Raises `BalanceError` unless the table then has exactly so many letters.
+        """
+        parts, expected = [each.rows for each in self.pending], sum(each.count for each in self.pending)
+        if settled is not None:
+            parts.append(self.letters.closing(open_letters.without(settled, parts)))
+        if not parts:
             return
-        rows, expected = self.pending[0].rows, sum(each.count for each in self.pending)
-        for letters in self.pending[1:]:
-            rows = rows.unionByName(letters.rows)
-        rows = self.hook("dead_letters", rows)
+        rows = self.hook("dead_letters", reduce(lambda some, more: some.unionByName(more), parts))
         self.letters.append(rows)
         kept = self.letters.kept(rows.sparkSession)
         if kept != expected:

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.state.open_letters import CLOSED, COUNTED, OPEN
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from delta_neo4j.state.reader import Reader
 
-# Only letters of the attempt that the ledger names count; the others are of attempts that were killed.
-_COUNTED = (
-    "{dead_letters} AS letter JOIN {ledger} AS done ON done.load_id = letter.load_id "
-    "AND done.batch_id = letter.batch_id AND done.attempt = letter.attempt"
-)
 _RUNS = "SELECT run_id, status, summary, settings, started_at, ended_at FROM {runs}"
 EXAMPLES = 3  # dead letters that are shown of each reason
 
@@ -71,7 +67,7 @@ def letters_of_run(reader: Reader, run_id: str) -> list[dict[str, Any]]:
 
     Each has `letters` (their number), `at_fault` and `examples`: up to three of (row_key, reason, row).
     """
-    of_run = f"FROM {_COUNTED} WHERE done.run_id = '{_id(run_id)}'"
+    of_run = f"FROM {COUNTED} WHERE done.run_id = '{_id(run_id)}' AND letter.reason_class <> '{CLOSED}'"
     group = "letter.table_name, letter.stage, letter.reason_class"
     groups = reader.rows(f"SELECT {group}, count(*) AS letters {of_run} GROUP BY {group}")
     examples = reader.rows(
@@ -93,13 +89,14 @@ def open_letters(reader: Reader, held: dict[str, str]) -> list[dict[str, Any]]:
     """
     Return the open dead letters by who is at fault, table, stage and reason class, most frequent first.
 
-    Open are those of the load that a table's checkpoint holds (`held`: load ids by table) and of later ones: a new
-    checkpoint reads every row again, so the letters before it are settled. Of other tables all are open.
+    Open are those of the load that a table's checkpoint holds (`held`: load ids by table) and of later ones, less those
+    that a later micro-batch has settled (`state.open_letters`): a new checkpoint reads every row again, so the letters
+    before it are settled. Of other tables all loads count.
     """
-    group = "letter.table_name, letter.load_id, letter.stage, letter.reason_class"
+    group = "table_name, load_id, stage, reason_class"
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in reader.rows(
-        f"SELECT {group}, count(*) AS letters, min(letter.reason) AS example FROM {_COUNTED} GROUP BY {group}"
+        f"SELECT {group}, count(*) AS letters, min(reason) AS example FROM ({OPEN}) AS open GROUP BY {group}"
     ):
         if row["load_id"] < held.get(row["table_name"], ""):
             continue
@@ -115,8 +112,8 @@ def open_letters(reader: Reader, held: dict[str, str]) -> list[dict[str, Any]]:
 def loads(reader: Reader) -> list[dict[str, Any]]:
     """Return the loads that the ledger has recorded, oldest first: table_name, load_id, source_mode, rows_read."""
     return reader.rows(
-        "SELECT table_name, load_id, max(source_mode) AS source_mode, sum(rows_read) AS rows_read FROM {ledger} "
-        "GROUP BY table_name, load_id ORDER BY load_id"
+        "SELECT table_name, load_id, max(source_mode) AS source_mode, sum(CASE WHEN batch_id >= 0 THEN rows_read "
+        "ELSE 0 END) AS rows_read FROM {ledger} GROUP BY table_name, load_id ORDER BY load_id"
     )
 
 

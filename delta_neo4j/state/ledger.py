@@ -2,7 +2,8 @@
 The ledger: one row with the account of each recorded micro-batch.
 
 The row is written last, so a micro-batch is done exactly if its row exists. A sweep has a row too, with the batch id
-`SWEEP`: it is due until that row exists.
+`SWEEP`: it is due until that row exists. Rows of the table that are written once more (by a repair, a retry of dead
+letters) have the batch id `AGAIN`: they are no new rows of the load.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from delta_neo4j.state.tables import State
 
 
-SWEEP = -1
+SWEEP, AGAIN = -1, -2  # batch ids
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class LedgerPosition:
     registered: int | None = None
     swept: bool = False  # whether the load's sweep is done
     swept_before: bool = False  # whether an earlier load's was
+    has_letters: bool = False  # whether any micro-batch of the table had dead letters
 
 
 NOTHING_RECORDED = LedgerPosition(last_recorded=-1, rows_recorded=0, read_before=False, newest_epoch=0)
@@ -73,19 +75,21 @@ class Ledger:
             # Only a change feed has kinds.
             of_feed = reduce(add, (_signed(F.get_json_object("kinds", f"$.{kind}"), SIGNS[kind]) for kind in SIGNS))
             added = F.when(F.length("kinds") > len("{}"), of_feed).otherwise(added)
-        of_sweep = F.col("batch_id") == SWEEP
+        of_sweep, of_stream = F.col("batch_id") == SWEEP, of_load & (F.col("batch_id") >= 0)
+        of_table, refused = F.col("table_name") == self.table_name, r'"dead_lettered": [1-9]'
         totals = ledger.agg(
-            F.max(F.when(of_load, F.col("batch_id"))),
-            F.sum(F.when(of_load, added)),
+            F.max(F.when(of_stream, F.col("batch_id"))),
+            F.sum(F.when(of_stream, added)),
             F.max(F.when(earlier, 1)),
             F.max(F.regexp_extract("attempt", r"^(\d+)-", 1)),
             F.max(F.when(of_load, F.col("version"))) if "version" in ledger.columns else F.lit(None),
             F.max(F.when(of_load & of_sweep, 1)),
             F.max(F.when(earlier & of_sweep, 1)),
+            F.max(F.when(of_table & F.concat("outcomes", "relationships").rlike(refused), 1)),
         )
-        batch, rows, before, epoch, version, *swept = totals.collect()[0]
+        batch, rows, before, epoch, version, *others = totals.collect()[0]
         last = -1 if batch is None else int(batch)
-        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version, *map(bool, swept))
+        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version, *map(bool, others))
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Return (number of micro-batches, sum of their accounts) of this load in one run."""
@@ -96,7 +100,7 @@ class Ledger:
         total = Account()
         for row in rows:
             total.add(_account(row))
-        return sum(row["batch_id"] != SWEEP for row in rows), total
+        return sum(row["batch_id"] >= 0 for row in rows), total
 
     def record(
         self,
@@ -111,7 +115,7 @@ class Ledger:
         """
         Append the ledger row of a micro-batch; Delta ignores a second row of the same load and batch id.
 
-        A `batch_id` of `SWEEP` is the row of a sweep, of which there may be several. `version`: the micro-batch's
+        There may be several rows of the batch ids `SWEEP` and `AGAIN`. `version`: the micro-batch's
         version in the graph's registry, None if it is not registered there.
         """
         row = (
@@ -120,7 +124,7 @@ class Ledger:
             json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds),
             dt.datetime.now(dt.UTC), json.dumps(account.kinds), version, account.swept,
         )  # fmt: skip
-        self.state.append_rows(spark, "ledger", [row], once=None if batch_id == SWEEP else (self.load_id, batch_id))
+        self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id) if batch_id >= 0 else None)
 
 
 def _signed(count: Column, sign: int) -> Column:

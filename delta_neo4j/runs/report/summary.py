@@ -30,6 +30,7 @@ class TableRun:
     error: str | None = None
     unread_feed: bool = False  # whether the table has a change data feed that its load does not read
     account: Account = field(default_factory=Account)
+    open_dead_letters: int = 0  # at the end of the run
 
 
 @dataclass
@@ -144,7 +145,8 @@ def _table(table: TableRun) -> dict[str, Any]:
     fixed = {
         key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches", "error")
     }
-    return {**fixed, **_counts(table.account), "changes": table.account.kinds, "swept": table.account.swept}
+    more = {"changes": table.account.kinds, "swept": table.account.swept, "open_dead_letters": table.open_dead_letters}
+    return {**fixed, **_counts(table.account), **more}
 
 
 def _counts(account: Account) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def page(report: RunReport) -> RenderableType:
         if total.embedding["texts_faulted"]:
             faulted = f"{total.embedding['texts_faulted']:,} texts could not be embedded"
             verdict = Text(f"{faulted}: the next load writes their rows to the dead letters", style="bold")
+    elif report.command == "retry-dead-letters" and not report.tables:
+        verdict = Text("no such dead letter is open", style="bold green")
     elif total.rows_read == total.swept == 0:
         verdict = Text("nothing new: no row read, no text embedded, nothing written", style="bold green")
     else:
@@ -55,7 +57,7 @@ def _lines(report: RunReport, total: Account) -> list[tuple[str, str]]:
     lines.append(("embedding", texts))
     if report.reason:
         lines.append(("", report.reason))
-    if report.command == "load":
+    if report.command != "embed":
         effort = f"{writer['retries']} retried, {writer['deadlocks']} deadlocks"
         if writer["halved"]:
             effort += f", {writer['halved']} too large for the server and written in halves"
@@ -82,6 +84,8 @@ def _of_table(table: TableRun, *, of_texts: bool) -> list[tuple[str, str]]:
             lines.append(("", _parallel(edge_type, terms["parallel"])))
     if account.swept:
         lines.append(("", f"{account.swept:,} deleted that the source has no more"))
+    if table.open_dead_letters:
+        lines.append(("", f"{table.open_dead_letters:,} dead letters are open: delta-neo4j status"))
     if account.makes_nothing:
         lines.append(("", "no row has both ends: check the columns of `from` and `to`"))
     if account.without_text:

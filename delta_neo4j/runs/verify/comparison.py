@@ -15,6 +15,7 @@ from delta_neo4j.runs.verify import compare
 from delta_neo4j.runs.verify.expected import Expected, expected
 from delta_neo4j.runs.verify.report import LISTED, TableCheck
 from delta_neo4j.source import delta, ranking
+from delta_neo4j.state import open_letters
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
@@ -73,9 +74,11 @@ def compared(
 
 
 def _letters(spark: SparkSession, state: State, place: Place) -> DataFrame:
-    """Return the `row_key` of the rows that the load's writer or embedder made dead letters."""
-    letters = state.read(spark, "dead_letters").where(F.col("stage") != "validation")
-    return letters.where(F.col("load_id") == (place.load.load_id if place.load else "")).select("row_key")
+    """Return the `row_key` of the rows that are open dead letters of the load's writer or embedder."""
+    if place.load is None or state.version(spark, "dead_letters") is None:
+        return spark.createDataFrame([], "row_key STRING")
+    letters = open_letters.of_load(spark, state, place.table, place.load)
+    return letters.where(F.col("stage") != "validation").select("row_key")
 
 
 def _count(check: TableCheck, by_key: DataFrame) -> None:

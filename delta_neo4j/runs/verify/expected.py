@@ -11,11 +11,9 @@ from delta_neo4j.graph import scan
 from delta_neo4j.graph.passes.documents import EXPECTED, ExpectedDocuments, Properties, Shape
 from delta_neo4j.graph.passes.parameters import PropertyMaps
 from delta_neo4j.pipeline.texts import texts_of
-from delta_neo4j.source import change_feed, contract, delta, freeze, ranking, snapshot
-from delta_neo4j.source.change_feed import CDF
+from delta_neo4j.source import contract, freeze, ranking, snapshot
 from delta_neo4j.source.hashes import digest
 from delta_neo4j.source.rules import validated
-from delta_neo4j.source.snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -92,11 +90,6 @@ class Expected:
 def expected(spark: SparkSession, place: Place, partitions: int) -> DataFrame:
     """Return the rows of a table at the version to compare with: validated, ranked and frozen."""
     table = place.table
-    if place.mode == CDF and place.version is not None:
-        rows = change_feed.rows_at(spark, table, place.version)
-    elif place.mode == SNAPSHOT or place.version is None:
-        rows = snapshot.read(spark, table, place.version, f"{place.path}/copy")
-    else:
-        rows = contract.contract(table, delta.at(spark, table.source, place.version))
+    rows = snapshot.rows_of_mode(spark, table, place.mode, place.version, f"{place.path}/copy")
     ranked = ranking.ranked(table, validated(table, rows), place.model_id, partitions)
     return freeze.freeze(table, ranked, f"{place.path}/rows", 1)

@@ -14,8 +14,6 @@ from delta_neo4j.runs.verify.compare import Owners
 from delta_neo4j.source import delta, drift, grants
 from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.change_feed import CDF
-from delta_neo4j.source.snapshot import SNAPSHOT
-from delta_neo4j.state import checkpoint
 from delta_neo4j.state.mappings import MappingHistory
 from delta_neo4j.state.tables import State
 
@@ -67,13 +65,10 @@ def look(spark: SparkSession, settings: LoadSettings, mapping: Mapping, version:
         source = delta.describe(spark, mapped.source)
         table = drift.expanded(mapped, source.schema)
         folder = checkpoint_folder(settings, table)
-        load = checkpoint.stored(spark, folder)
-        if load and load.source_mode != SNAPSHOT and (load.digest, load.table_id) != (table.digest, source.table_id):
-            load = None  # the next load begins anew
+        load = reached.held(spark, runs, folder, table, source)
         own, frames = reached.tokens(histories[table.name], table, source)
         at, owners = source.version if version is None else version, Owners(own, frames)
         if load:
-            load = reached.load_of_graph(runs, table, load)
             at = reached.version_reached(spark, state, runs, table, load) if version is None else version
             owners = Owners(own, frames, *reached.versions(table, load, at))
         path = f"{folder}/staging/{uuid.uuid4().hex[:12]}"

@@ -15,6 +15,7 @@ from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.delta import source_token
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
+from delta_neo4j.state.ledger import AGAIN
 from delta_neo4j.state.mappings import FRAME
 
 if TYPE_CHECKING:
@@ -62,6 +63,16 @@ def load_of_graph(runs: Runs, table: Table, load: Load) -> Load:
     return replace(load, load_id=ids[-1], epoch=int(ids[-1].partition("-")[0])) if ids else load
 
 
+def held(spark: SparkSession, runs: Runs, folder: str, table: Table, source: SourceVersion) -> Load | None:
+    """Return the load whose rows the graph has, of a table with its checkpoint in `folder`; None before the first."""
+    load = checkpoint.stored(spark, folder)
+    if load is None:
+        return None
+    if load.source_mode != SNAPSHOT and (load.digest, load.table_id) != (table.digest, source.table_id):
+        return None  # the next load begins anew
+    return load_of_graph(runs, table, load)
+
+
 def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table, load: Load) -> int | None:
     """
     Return the source version up to which a load has read its table, None for a source without versions.
@@ -70,7 +81,7 @@ def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table,
     """
     of_load = runs.of_load(load.load_id)
     known = [run_id for run_id, _, _ in of_load]
-    ledger = state.read(spark, "ledger").where(F.col("load_id") == load.load_id)
+    ledger = state.read(spark, "ledger").where((F.col("load_id") == load.load_id) & (F.col("batch_id") != AGAIN))
     lost = ledger.where(~F.col("run_id").isin(known)).agg(F.max("recorded_at")).collect()[0][0]
     if not of_load or of_load[-1][2]["error"] or (lost is not None and lost > of_load[-1][1]):
         raise PreflightError(

@@ -15,18 +15,19 @@ from delta_neo4j.graph import repair as graph_repair
 from delta_neo4j.graph.cypher import repair as repair_text
 from delta_neo4j.graph.passes.differences import EXTRA
 from delta_neo4j.graph.versions import row_versions
-from delta_neo4j.pipeline.loader import BatchLoader
+from delta_neo4j.pipeline.batch import Batch
 from delta_neo4j.runs import source_modes
 from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
-from delta_neo4j.runs.steps import repair_step
+from delta_neo4j.runs.steps import again_step
 from delta_neo4j.settings.limits import LIMITS
 from delta_neo4j.source import change_feed, ranking
 from delta_neo4j.source.contract import raw_column
 from delta_neo4j.source.failing_expressions import FAILED
 from delta_neo4j.source.row_columns import RowColumns
 from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.state.ledger import AGAIN
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _repair(
         place = each.place
         if place.load is None:
             continue
-        step = repair_step(spark, settings, place.table, ready, place.load, mapped=mapping.tables, run_id=run_id)
+        step = again_step(spark, settings, place.table, ready, place.load, mapped=mapping.tables, run_id=run_id)
         step = replace(step, source_version=place.version, staging_path=f"{place.path}/repair")
         if not each.check.is_equal:
             with deciding_values(spark, place.table.timezone):
@@ -91,9 +92,7 @@ class _Repair:
         written = rows.where(F.col(ranking.STATE) == ranking.WINNER).count()
         if written:
             self._forget(rows)
-            # Its ids are not those of the load's micro-batches.
-            position = replace(self.step.position, last_recorded=-1)
-            BatchLoader(replace(self.step, position=position))(self._contract(rows), 0)
+            Batch(self.step, AGAIN, first=True).load(self._contract(rows))
         log.info("table.repaired", extra={"table": self.step.table.name, "deleted": deleted, "written": written})
         return deleted + written
 
