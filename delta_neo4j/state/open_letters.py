@@ -28,7 +28,7 @@ COUNTED = (
 )
 _NEWEST_FIRST = (
     "row_number() OVER (PARTITION BY letter.table_name, letter.stage, coalesce(letter.row_key, letter.row) "
-    "ORDER BY letter.recorded_at DESC, letter.batch_id DESC)"
+    "ORDER BY letter.recorded_at DESC, letter.load_id DESC, letter.batch_id DESC)"
 )
 # The open letters, for Spark and for `deltalake`: a statement with state tables in braces.
 OPEN = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from base64 import b64decode
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import requests
 
@@ -19,6 +21,7 @@ BUSY = (429, 503, 504)
 REFUSED = (400, 413, 422)
 NOT_FOUND = 404
 GATEWAY_TIMEOUT = 504
+_READ, _SHOWN = 10_000, 300  # characters of an answer
 
 
 class BusyError(Exception):
@@ -64,8 +67,22 @@ def raise_for(answer: requests.Response, address: str, remedy: str) -> None:
 
 
 def words(answer: requests.Response) -> str:
-    """Return the first 300 characters of an answer, on one line."""
-    return " ".join(answer.text[:300].split())
+    """Return the first 300 characters of an answer, on one line; a credential that it repeats is shown as `***`."""
+    text = answer.text[:_READ]
+    for secret in _credentials(answer):
+        text = text.replace(secret, "***")
+    return " ".join(text[:_SHOWN].split())
+
+
+def _credentials(answer: requests.Response) -> Iterator[str]:
+    """Yield the secrets that the answered request was sent with."""
+    header = answer.request.headers.get("Authorization", "") if answer.request else ""
+    kind, _, value = str(header).partition(" ")
+    if kind == "Basic":
+        with suppress(ValueError):
+            yield b64decode(value).decode(errors="replace").partition(":")[2] or value
+    if value:
+        yield value
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -93,9 +93,9 @@ def _setting(spark, name, value):
 
 
 def _letters(spark, runs):
-    """Give each dead letter's class by the first part of its key."""
+    """Give the class of each dead letter by its row's id."""
     letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
-    return {json.loads(row["row_key"])[0]: row["reason_class"] for row in letters}
+    return {json.loads(row["row"])["id"]: row["reason_class"] for row in letters}
 
 
 def test_every_type_comes_back_as_it_went_in(things, newest_graph):

@@ -34,8 +34,19 @@ def left_behind(lts_graph, endpoint, loads, tmp_path):
 
 
 def _whole(graph):
-    """Give the graph, constraints and indexes included; of a version only the source, not when it was read."""
-    return graph_file.lines(graph.driver, lambda name, value: value.split(":")[0] if name == RUN_BOUND else value)
+    """
+    Give the graph, constraints and indexes included.
+
+    Of a version only the source, not when it was read. Of a vector four digits: the last ones differ from the kept graph's
+    on another kind of processor.
+    """
+
+    def shown(name, value):
+        if name == RUN_BOUND:
+            return value.split(":")[0]
+        return [round(number, 4) for number in value] if name == "embedding" else value
+
+    return graph_file.lines(graph.driver, shown)
 
 
 def _commit(spark, runs, name, row):
