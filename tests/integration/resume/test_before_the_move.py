@@ -37,8 +37,8 @@ def _whole(graph):
     """
     Give the graph, constraints and indexes included.
 
-    Of a version only the source, not when it was read. Of a vector four digits: the last ones differ from the kept graph's
-    on another kind of processor.
+    Of a version only the source, not when it was read. Of a vector four digits: the last ones differ from those of the
+    kept graph on another kind of processor.
     """
 
     def shown(name, value):
