@@ -55,19 +55,30 @@ def check(settings: StreamSettings, tables: Iterable[Table], sources: dict[str, 
                 f"source {table.source} is a view or a table of another format than Delta, which source mode {mode} "
                 "cannot read: use --source-mode snapshot, which reads all its rows at each run"
             )
-        if mode == CDF and not source.has_feed:
-            raise PreflightError(
-                f"source table {table.source} has no change data feed, which source mode cdf reads: switch it on with "
-                f"ALTER TABLE … SET TBLPROPERTIES (delta.enableChangeDataFeed = true), then run with "
-                "--reset-checkpoint; or use source mode append or snapshot"
-            )
-        follows_deletes = mode in {CDF, SNAPSHOT} or source.version is None
-        if follows_deletes and not table.keeps_deleted and (other := sharing(table, mapped)):
-            raise PreflightError(
-                f"tables {table.name} and {other.name} of the mapping write nodes of one label, {table.labels[0]}: a "
-                "row that is deleted from one table would take what the other wrote; use source mode append for both, "
-                f"or `deletes: keep` for {table.name}"
-            )
+        if mode == CDF:
+            check_feed(source, table, mapped)
+        elif mode == SNAPSHOT or source.version is None:
+            _check_apart(table, mapped)
+
+
+def check_feed(source: SourceVersion, table: Table, mapped: Iterable[Table]) -> None:
+    """Raise `PreflightError` if the table has no change data feed, or if its deletes would take too much."""
+    if not source.has_feed:
+        raise PreflightError(
+            f"source table {table.source} has no change data feed, which source mode cdf reads: switch it on with "
+            f"ALTER TABLE … SET TBLPROPERTIES (delta.enableChangeDataFeed = true), then run with "
+            "--reset-checkpoint; or use source mode append or snapshot"
+        )
+    _check_apart(table, mapped)
+
+
+def _check_apart(table: Table, mapped: Iterable[Table]) -> None:
+    if not table.keeps_deleted and (other := sharing(table, mapped)):
+        raise PreflightError(
+            f"tables {table.name} and {other.name} of the mapping write nodes of one label, {table.labels[0]}: a "
+            "row that is deleted from one table would take what the other wrote; use source mode append for both, "
+            f"or `deletes: keep` for {table.name}"
+        )
 
 
 def sharing(table: Table, mapped: Iterable[Table]) -> Table | None:

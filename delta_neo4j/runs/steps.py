@@ -7,6 +7,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from delta_neo4j.embedding.cache import EmbeddingCache
@@ -24,7 +25,8 @@ from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
 from delta_neo4j.runs.run import travel_by_value
 from delta_neo4j.settings.limits import LIMITS, Limits
-from delta_neo4j.source import append_stream, contract, delta, drift
+from delta_neo4j.source import append_stream, change_feed, delta, drift
+from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
@@ -183,15 +185,16 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     budget = settings.budget(time.time())
     findings = check(spark, mapping, settings, state)
     ready = prepare(spark, mapping, settings, state, findings)
-    step = fresh_step(spark, settings, table, ready, mapping.tables, run_id=uuid.uuid4().hex[:12], budget=budget)
-
-    loader = BatchLoader(step)
+    build = partial(fresh_step, spark, settings, table, ready, mapping.tables, run_id=uuid.uuid4().hex[:12])
+    loader = BatchLoader(build(budget=budget))
+    of_feed = BatchLoader(build(budget=budget, mode=CDF)) if ready.sources[table.name].has_feed else None
 
     def process(batch: DataFrame, batch_id: int) -> None:
+        of_batch = of_feed if of_feed and change_feed.is_feed(batch) else loader
         # A stream may run for weeks. Each of its micro-batches must be newer than everything written before it.
-        loader.step = replace(loader.step, load=checkpoint.resumed(step.load))
-        with deciding_values(batch.sparkSession, step.table.timezone):
-            loader(contract.contract(step.table, batch), batch_id)
+        of_batch.step = replace(of_batch.step, load=checkpoint.resumed(of_batch.step.load))
+        with deciding_values(batch.sparkSession, of_batch.step.table.timezone):
+            of_batch(change_feed.of_frame(of_batch.step.table, batch), batch_id)
 
     return process
 
@@ -228,22 +231,26 @@ def fresh_step(
     *,
     run_id: str,
     budget: Budget,
+    mode: str = append_stream.APPEND,
 ) -> Step:
     """
     Build a step without a checkpoint, with a new load that is newer than all other loads.
 
     Used for frames, and for a stream of the caller: its checkpoint is the caller's, so its batch ids do not match this
     state's ledger. A repeated micro-batch changes nothing. `mapped`: all tables of the mapping, to record the mapping
-    in the table `mappings`; None records nothing.
+    in the table `mappings`; None records nothing. `mode`: APPEND, or CDF for rows that are changes of the source table,
+    whose deletes are looked up there.
     """
     source, state = ready.sources[table.name], State(settings.state)
     table = drift.expanded(table, source.schema)
     history = ready.histories[table.name]
-    newest = Ledger(state, "", table.name, append_stream.APPEND).position(spark).newest_epoch
-    load_ = checkpoint.mint(newest, table_id=source.table_id, source_mode=append_stream.APPEND, digest=table.digest)
+    newest = Ledger(state, "", table.name, mode).position(spark).newest_epoch
+    load_ = checkpoint.mint(newest, table_id=source.table_id, source_mode=mode, digest=table.digest)
     if mapped is not None:
         if history.has_other_key(table, ready.database_id):
             _check_no_relationships(settings, table, history)
-        history.note(spark, table, source, append_stream.APPEND, ready.database_id)
+        if mode == CDF:
+            source_modes.check_feed(source, table, mapped)
+        history.note(spark, table, source, mode, ready.database_id)
         table = history.with_retired(table, mapped)
     return _step(settings, table, ready, load_, run_id=run_id, budget=budget)

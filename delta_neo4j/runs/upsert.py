@@ -20,7 +20,8 @@ from delta_neo4j.runs.prepare import prepare
 from delta_neo4j.runs.report.summary import TableRun
 from delta_neo4j.runs.run import reported
 from delta_neo4j.runs.steps import fresh_step
-from delta_neo4j.source import append_stream, contract
+from delta_neo4j.source import append_stream, change_feed, contract, delta
+from delta_neo4j.source.change_feed import CDF
 from delta_neo4j.source.delta import SourceVersion
 from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
@@ -42,7 +43,9 @@ def upsert(spark: SparkSession, settings: LoadSettings, rows: DataFrame, table: 
     Load a frame's rows as rows of the mapping's table `table` (None if the mapping has one table).
 
     The loader reads the frame several times; it must return the same rows each time. A later call wins over an earlier
-    one. An expected failure is in the report's `error`.
+    one. A frame with Delta's columns `_change_type` and `_commit_version` has changes of the mapping's source table,
+    whose versions count as in source mode `cdf`: a delete counts only if the table has the key no more. An expected
+    failure is in the report's `error`.
     """
     return _reported(spark, settings, "upsert", table, lambda _: rows, deletes=False)
 
@@ -95,7 +98,10 @@ def _reported(
         # A delete needs only the key: no text, no model, no `deleted_when`.
         written = table.keys_only() if deletes else table
         frame = frame_of(table)
+        mode = CDF if not deletes and change_feed.is_feed(frame) else append_stream.APPEND
         source = SourceVersion(f"{FRAME}{table.name}", 0, frame.schema)
+        if mode == CDF:
+            source = replace(delta.describe(spark, table.source), schema=frame.schema)
         plain = Mapping("", (written,))
         findings = check(spark, plain, settings, state, {table.name: source})
         ready = prepare(spark, plain, settings, state, findings)
@@ -104,12 +110,13 @@ def _reported(
         budget = settings.budget(report.started_at.timestamp())
         # A delete writes no rows, so it records no mapping.
         mapped = None if deletes else mapping.tables
-        step = fresh_step(spark, settings, written, ready, mapped, run_id=report.run_id, budget=budget)
+        step = fresh_step(spark, settings, written, ready, mapped, run_id=report.run_id, budget=budget, mode=mode)
         if deletes:
             step = replace(step, deletes=ready.histories[table.name].with_retired(table))
-        report.tables.append(TableRun(table.name, step.load.load_id, append_stream.APPEND, 0))
+        report.tables.append(TableRun(table.name, step.load.load_id, mode, source.version))
         with deciding_values(spark, table.timezone):
-            _run(step, contract.contract(step.table, frame), report)
+            rows = contract.contract(step.table, frame) if deletes else change_feed.of_frame(step.table, frame)
+            _run(step, rows, report)
 
     return reported(spark, settings, work, command=command)
 

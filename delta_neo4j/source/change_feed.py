@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CDF = "cdf"  # the source mode that reads the change data feed
 CHANGE, COMMIT = "change", "commit"  # columns beside the contract's: the kind of a row's change, and its table version
+_TYPE, _VERSION = "_change_type", "_commit_version"  # Delta's columns
 INSERT, POSTIMAGE, DELETE, PREIMAGE = "insert", "update_postimage", "delete", "update_preimage"
 
 
@@ -37,7 +38,18 @@ def stream(spark: SparkSession, table: Table, max_bytes_per_trigger: int) -> Dat
     """
     reader = spark.readStream.format("delta").option("readChangeFeed", "true")
     rows = open_table(reader.option("maxBytesPerTrigger", str(max_bytes_per_trigger)), table.source)
-    return contract(table, rows, **{CHANGE: F.col("_change_type"), COMMIT: F.col("_commit_version")})
+    return of_frame(table, rows)
+
+
+def is_feed(frame: DataFrame) -> bool:
+    """Return whether a frame's rows are changes of a table: it has the columns that Delta gives to a change feed."""
+    return {_TYPE, _VERSION} <= set(frame.columns)
+
+
+def of_frame(table: Table, frame: DataFrame) -> DataFrame:
+    """Return a frame's rows as contract rows, with `change` and `commit` if they are changes of a table."""
+    kind = {CHANGE: F.col(_TYPE), COMMIT: F.col(_VERSION)} if is_feed(frame) else {}
+    return contract(table, frame, **kind)
 
 
 def rows_at(spark: SparkSession, table: Table, version: int) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delta_neo4j.graph.writer import GraphWriter
-from delta_neo4j.runs import upsert
+from delta_neo4j.runs import steps, upsert
 from delta_neo4j.state.mappings import MappingHistory
 from delta_neo4j.state.tables import State
 from tests.support.tables import frame, removal
@@ -62,3 +62,53 @@ def test_frames_are_upserted_and_keys_deleted_with_the_same_account(spark, lts_g
     assert (len(history.records), history.columns) == (1, None)  # a frame says nothing of a table's columns
     keys = spark.createDataFrame([("RE000003",)], "`:ID(RemovalEvent)` STRING")
     assert upsert.delete(spark, runs.settings(), keys).summary()["totals"]["outcomes"]["deleted"] == 1
+
+
+PARTS = """
+tables:
+  - name: parts
+    source: parts
+    labels: [Part]
+    key: [{property: part_id, column: id}]
+    properties: [{column: weight, type: integer}]
+"""
+
+
+def test_a_frame_of_changes_is_followed_as_the_tables_feed_is(spark, tables, newest_graph, tmp_path):
+    """Updates and deletes count in commit order, in `upsert` and in `process_batch`; a key that is back stays."""
+    runs = tables(PARTS, {"parts": []}, {"parts": "id STRING, weight STRING"})
+    path = f"delta.`{tmp_path}/parts`"
+    spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    for statement in (
+        f"INSERT INTO {path} VALUES ('a', '1'), ('b', '2'), ('c', '3')",
+        f"UPDATE {path} SET weight = '10' WHERE id = 'a'",
+        f"DELETE FROM {path} WHERE id IN ('b', 'c')",
+        f"INSERT INTO {path} VALUES ('c', '30')",
+    ):
+        spark.sql(statement)
+    feed = spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", "2")
+    report = upsert.upsert(spark, runs.settings(), feed.load(str(tmp_path / "parts")))
+    assert report.error is None, report.error
+    assert report.summary()["tables"][0]["changes"] == {
+        "insert": 4, "update_preimage": 1, "update_postimage": 1, "delete": 2,
+    }  # fmt: skip
+    weights = "MATCH (n:Part) RETURN n.part_id AS id, n.weight AS weight ORDER BY id"
+    assert [tuple(row.values()) for row in newest_graph.query(weights)] == [("a", 10), ("c", 30)]
+
+    spark.sql(f"MERGE INTO {path} t USING (SELECT 'd' AS id) s ON t.id = 'a' WHEN MATCHED THEN UPDATE SET id = 'd'")
+    stream = spark.readStream.format("delta").option("readChangeFeed", "true").option("startingVersion", "6")
+    batches = stream.load(str(tmp_path / "parts")).writeStream.foreachBatch(
+        steps.batch_function(spark, runs.settings())
+    )
+    query = batches.option("checkpointLocation", str(tmp_path / "mine")).trigger(availableNow=True).start()
+    query.awaitTermination()
+    assert [tuple(row.values()) for row in newest_graph.query(weights)] == [("c", 30), ("d", 10)]
+
+
+def test_changes_of_a_table_without_a_feed_are_refused(spark, tables, tmp_path):
+    """The deletes of a frame are looked up in the table, so the table must be the one that they came from."""
+    runs = tables(PARTS, {"parts": [("a", "1")]}, {"parts": "id STRING, weight STRING"})
+    rows = spark.sql("SELECT 'a' AS id, '2' AS weight, 'insert' AS _change_type, 1L AS _commit_version")
+    report = upsert.upsert(spark, runs.settings(), rows)
+    assert report.exit_code == 2
+    assert "has no change data feed" in str(report.error)
