@@ -112,6 +112,13 @@ def write(connection: Connection, token: str, run_id: str, entry: Entry | None =
         )
 
 
+def marks(connection: Connection, tokens: Iterable[str]) -> tuple[list[dict[str, Any]], bool]:
+    """Return what changes in the registry with every micro-batch of the sources, and whether a run writes them now."""
+    with open_queries(connection, reading=True) as queries:
+        found = queries.run(text.MARKS, tokens=sorted(tokens))
+    return found, any(each["run"] for each in found)
+
+
 def remove(connection: Connection, tokens: Iterable[str]) -> int:
     """Delete the nodes of sources; return how many of them had an entry."""
     with open_queries(connection) as queries:

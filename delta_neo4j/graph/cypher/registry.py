@@ -43,6 +43,12 @@ WRITE = f"""{_LOCKED}
 FOREACH (_ IN CASE WHEN n.run = $run THEN [1] ELSE [] END | SET n += $entry)
 RETURN n.run AS run, n.host AS host, n.process AS process"""
 
+# Parameters: `$tokens`. Returns, of each source, the newest micro-batch, and the run that may write now.
+MARKS = f"""MATCH (n:{LABEL}) WHERE n.token IN $tokens
+RETURN n.token AS token, n.load AS load, n.batch AS batch, n.version AS version,
+  CASE WHEN n.until > datetime.realtime() THEN n.run END AS run
+ORDER BY token"""
+
 # Parameters: `$tokens`. Returns how many nodes with an entry it deleted (rows).
 REMOVE = f"""MATCH (n:{LABEL}) WHERE n.token IN $tokens
 WITH n, CASE WHEN n.load IS NULL THEN 0 ELSE 1 END AS entry

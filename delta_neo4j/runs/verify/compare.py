@@ -43,6 +43,11 @@ class Owners:
     lowest: str | None = None
     highest: str | None = None
 
+    @property
+    def registered(self) -> list[str]:
+        """The tokens as the graph's registry has them."""
+        return [token.removesuffix(":") for token in self.tokens]
+
     def fit(self) -> Column:
         """Return whether a row's `version` can be one that the load has written."""
         if self.lowest is None or self.highest is None:

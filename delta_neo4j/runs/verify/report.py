@@ -28,6 +28,7 @@ class TableCheck:
     differences: dict[str, int] = field(default_factory=dict)
     listed: list[dict[str, Any]] = field(default_factory=list)  # at most `LISTED` differences
     digests: list[str] = field(default_factory=list)
+    moved: bool = False  # whether a load wrote during both comparisons
 
     @property
     def is_equal(self) -> bool:
@@ -43,6 +44,7 @@ class TableCheck:
             "load_id": self.load_id,
             "checked": self.checked,
             "pending": self.pending,
+            "moved": self.moved,
             "missing": found.get(kinds.MISSING, 0),
             "extra": found.get(kinds.EXTRA, 0),
             "different": found.get(kinds.DIFFERENT, 0),
@@ -102,6 +104,7 @@ def _table_lines(table: TableCheck) -> list[str]:
     version = "" if table.source_version is None else f", version {table.source_version}"
     head = f"{table.name}{version}: {table.checked:,} keys, {', '.join(counts) or 'equal'}"
     lines = [head + (f"; apart: {', '.join(apart)}" if apart else "")]
+    lines += ["  a load wrote meanwhile: compare again when it has ended"] if table.moved and not table.is_equal else []
     lines += [f"  {each['kind'].replace('_', ' ')} {each['key']}{_what(each)}" for each in table.listed[:_SHOWN]]
     more = sum(table.differences.values()) - _SHOWN
     return [*lines, f"  … and {more:,} more (--json lists them)"] if more > 0 else lines

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 from delta_neo4j.graph import scan
+from delta_neo4j.runs.verify import verify as verify_run
 from delta_neo4j.runs.verify.verify import verify
 from tests.support.graph_dump import dump
 
@@ -70,6 +71,22 @@ def checked(runs, **more):
     assert report.is_equal == (not found)
     apart = {name: n for table in report.tables for name, n in table.as_dict()["apart"].items() if n}
     return sorted(found), apart
+
+
+def _compared_while_a_load_writes(spark, runs, monkeypatch):
+    """Load new rows as the first comparison begins; give whether the report is equal, and the comparisons of a table."""
+    compared, calls = verify_run.compared, []
+
+    def meanwhile(*args, **more):
+        if not calls:
+            rows = spark.createDataFrame([part(50), part(51)], PARTS)
+            rows.write.format("delta").mode("append").save(runs.options["sources"]["parts"])
+            runs.succeed()
+        calls.append(args)
+        return compared(*args, **more)
+
+    monkeypatch.setattr(verify_run, "compared", meanwhile)
+    return verify(spark, runs.settings()).is_equal, len(calls)
 
 
 def test_every_edit_by_hand_is_found_and_nothing_else(spark, tables, newest_graph, monkeypatch):
@@ -145,3 +162,5 @@ def test_every_edit_by_hand_is_found_and_nothing_else(spark, tables, newest_grap
     ask("MATCH (n:Part {part_id: 17}) SET n._dn_owner = 'delta-neo4j'")
     assert held(newest_graph) == before
     assert runs.succeed()["totals"]["rows_read"] == 0
+
+    assert _compared_while_a_load_writes(spark, runs, monkeypatch) == (True, 4)
