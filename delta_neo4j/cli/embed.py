@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def embed_command(context: click.Context, /, *, as_json: bool, debug: bool, **flags: Any) -> None:
     """
-    Embed the texts of the tables that are not in the cache.
+    Embed the texts that are not in the cache.
 
     Needs no Neo4j. A later load reads the vectors from the cache.
     """

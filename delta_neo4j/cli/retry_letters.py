@@ -38,9 +38,9 @@ def retry_command(
     **flags: Any,
 ) -> None:
     """
-    Load the rows of open dead letters again, as the tables have them now.
+    Load the rows of open dead letters again.
 
-    A row that is loaded, or gone from its table, closes its letter; a row that still cannot be loaded is a letter
+    The rows are taken as the tables have them now. A row that is loaded, or gone from its table, closes its letter; a row that still cannot be loaded is a letter
     again. `status` lists the open ones.
     """
 

@@ -38,7 +38,7 @@ def verify_command(
     **flags: Any,
 ) -> None:
     """
-    Compare the graph with the tables and list every difference.
+    Compare graph and tables, and list every difference.
 
     Changes nothing in the graph without --repair. Exit code 7 says that something differs.
     """

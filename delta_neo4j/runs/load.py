@@ -155,11 +155,14 @@ def _load_tables(
     if failures:
         raise failures[0]
     sweep(spark, read, ready)
+    _count_open_letters(spark, read)
+
+
+def _count_open_letters(spark: SparkSession, read: list[TableRead]) -> None:
     for each in read:
-        if each.step.position.has_letters or each.run.account.has_letters:
-            each.run.open_dead_letters = open_letters.count(
-                spark, each.step.ledger.state, each.step.table, each.step.load
-            )
+        step = each.step
+        if step.position.has_letters or each.run.account.has_letters:
+            each.run.open_dead_letters = open_letters.count(spark, step.ledger.state, step.table, step.load)
 
 
 def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: TableRun, report: RunReport) -> TableRead:

@@ -74,7 +74,7 @@ def checked(runs, **more):
 
 
 def _compared_while_a_load_writes(spark, runs, monkeypatch):
-    """Load new rows as the first comparison begins; give whether the report is equal, and the comparisons of a table."""
+    """Load new rows as the first comparison begins; give whether the report is equal, and how often it compared."""
     compared, calls = verify_run.compared, []
 
     def meanwhile(*args, **more):
