@@ -5,8 +5,12 @@ Spark, preflight, embedding, nodes, both relationships, ledger and summary. The 
 Python, the schema and reading the rows; its vectors are given. Each also reports the time from the first row (the
 ceiling) or the start of the stream (the job) to the last commit.
 
-In every round each writer of WRITERS gets the same rows and an empty graph, one writer after the other, so that other
-programs on the machine disturb all writers alike.
+With `--rivals` the Neo4j Spark connector (with transactions of 5,000 rows, as its documentation advises, and of 1,000)
+and the usual hand-written loop write the same rows, with given vectors. `--far` puts the server so many milliseconds
+away, there and back.
+
+In every round each writer gets the same rows and an empty graph, one writer after the other, so that other programs on
+the machine disturb all writers alike.
 """
 
 from __future__ import annotations
@@ -17,11 +21,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from benchmarks import rivals
+from benchmarks.far import far_away
 from benchmarks.job import job_environment, run_job
 from benchmarks.results import Round, versions, warm_rates, write_result
 from benchmarks.rows import BenchmarkRows, prepare_rows
@@ -31,19 +41,27 @@ from delta_neo4j.cli.session import local_session
 from dev.neo4j_install import full_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+
+def run_script(target: Target, rows: BenchmarkRows, *command: str) -> dict[str, float]:
+    """Run a writer as a script, which prints the seconds of its phases, and return its figures."""
+    began = time.monotonic()
+    arguments = [*command[:1], str(rows.removals), str(rows.vectors), *command[1:]]
+    python = rivals.old_python() if command[0] == rivals.CONNECTOR else sys.executable
+    ended = subprocess.run(
+        [python, "-m", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, env=job_environment(target)
+    )
+    seconds = time.monotonic() - began
+    if ended.returncode:
+        raise RuntimeError(f"{command[0]} ended with {ended.returncode}: {ended.stderr[-2000:]}")
+    parts = json.loads(ended.stdout.splitlines()[-1])
+    return {**_all_in(rows, seconds), "first_to_last_seconds": round(sum(parts.values()), 2), **parts}
 
 
 def run_ceiling_process(target: Target, rows: BenchmarkRows, *more: str) -> dict[str, float]:
-    """Run the ceiling as a script and return its figures; `more`: its further arguments."""
-    command = [sys.executable, "-m", "benchmarks.ceiling", str(rows.removals), str(rows.vectors), *more]
-    began = time.monotonic()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=job_environment(target))
-    seconds = time.monotonic() - began
-    if ended.returncode:
-        raise RuntimeError(f"the ceiling ended with {ended.returncode}: {ended.stderr[-2000:]}")
-    parts = json.loads(ended.stdout)
-    return {**_all_in(rows, seconds), "first_to_last_seconds": round(sum(parts.values()), 2), **parts}
+    """Run the ceiling and return its figures; `more`: its further arguments."""
+    return run_script(target, rows, "benchmarks.ceiling", *more)
 
 
 def _job(target: Target, rows: BenchmarkRows) -> dict[str, float]:
@@ -59,17 +77,29 @@ def _all_in(rows: BenchmarkRows, seconds: float) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "rows_per_second": round(rows.count / seconds, 1)}
 
 
-# Each writes all rows into an empty graph and returns at least seconds and rows_per_second.
-WRITERS: Mapping[str, Callable[[Target, BenchmarkRows], dict[str, float]]] = {
-    "ceiling": run_ceiling_process,
-    "job": _job,
-}
+# Writes all rows into an empty graph and returns at least seconds and rows_per_second.
+Writer = Callable[["Target", "BenchmarkRows"], "dict[str, float]"]
+WRITERS: Mapping[str, Writer] = {"ceiling": run_ceiling_process, "job": _job}
 
 
-def run_round(target: Target, rows: BenchmarkRows) -> Round:
+def rival_writers(folder: Path) -> dict[str, Writer]:
+    """Return the writers of `--rivals`; the connector's jar is fetched into `folder`."""
+    jar = str(rivals.connector_jar(folder))
+
+    def connector(target: Target, rows: BenchmarkRows, batch: int) -> dict[str, float]:
+        return run_script(target, rows, rivals.CONNECTOR, jar, str(batch))
+
+    return {
+        "connector": partial(connector, batch=5_000),
+        "connector_1000": partial(connector, batch=1_000),
+        "hand_loop": lambda target, rows: run_script(target, rows, "benchmarks.hand_loop"),
+    }
+
+
+def run_round(target: Target, rows: BenchmarkRows, writers: Mapping[str, Writer] = WRITERS) -> Round:
     """Run every writer once into an empty graph; raise RuntimeError if a writer leaves out nodes."""
     measured = {}
-    for name, writer in WRITERS.items():
+    for name, writer in writers.items():
         with target.driver() as driver:
             clear_graph(driver, target.database)
         measured[name] = writer(target, rows)
@@ -89,25 +119,41 @@ def _check(name: str, target: Target, rows: BenchmarkRows) -> None:
         raise RuntimeError(f"{name} wrote {found['nodes']} nodes and {found['relationships']} relationships")
 
 
-def measure(folder: Path, version: str, *, rows: int, distinct_texts: int, rounds: int) -> list[Round]:
-    """Prepare the rows and a Neo4j of this version below `folder`, and run the rounds."""
+def measure(
+    folder: Path, version: str, writers: Mapping[str, Writer], *, rows: int, distinct_texts: int, rounds: int, far: int
+) -> list[Round]:
+    """Prepare the rows and a Neo4j of this version below `folder`, `far` milliseconds away, and run the rounds."""
     spark = local_session()
     try:
         prepared = prepare_rows(spark, folder / "rows", rows=rows, distinct_texts=distinct_texts)
     finally:
         spark.stop()
-    with own_services(folder, version) as target:
-        return [run_round(target, prepared) for _ in range(rounds)]
+    with ExitStack() as stack:
+        target = stack.enter_context(own_services(folder, version))
+        if far:
+            port = stack.enter_context(far_away(int(target.uri.rpartition(":")[2]), far / 1000))
+            target = replace(target, uri=f"bolt://127.0.0.1:{port}")
+        return [run_round(target, prepared, writers) for _ in range(rounds)]
 
 
 def _ratios(rounds: list[Round]) -> dict[str, float]:
     """Return the median of each round's ratios: other programs disturb both writers of a round alike."""
 
-    def paired(figure: str) -> float:
-        found = [each["ceiling"][figure] / each["job"][figure] for each in rounds]
+    def paired(figure: str, *others: str) -> float:
+        found = [min(each[other][figure] for other in others) / each["job"][figure] for each in rounds]
         return round(statistics.median(found[1:] or found), 3)
 
-    return {"write_ceiling": paired("seconds"), "first_to_last": paired("first_to_last_seconds")}
+    ratios = {
+        "write_ceiling": paired("seconds", "ceiling"), "first_to_last": paired("first_to_last_seconds", "ceiling"),
+    }  # fmt: skip
+    if "connector" in rounds[0]:
+        ratios |= {
+            "write_connector_advised": paired("seconds", "connector"),
+            "write_connector_best": paired("seconds", "connector", "connector_1000"),
+            "stream_connector": paired("first_to_last_seconds", "connector"),
+            "write_hand_loop": paired("seconds", "hand_loop"),
+        }
+    return ratios
 
 
 @click.command()
@@ -115,14 +161,27 @@ def _ratios(rounds: list[Round]) -> dict[str, float]:
 @click.option("--distinct-texts", default=50, show_default=True, help="Different texts, each with one vector.")
 @click.option("--rounds", default=3, show_default=True, help="Passes of every writer; the first is warm-up.")
 @click.option("--neo4j", "neo4j_version", help="Server version: 5.26, 2026 or an exact one.")
+@click.option("--rivals", "compare", is_flag=True, help="Also the Spark connector and a hand-written loop.")
+@click.option("--far", default=0, show_default=True, help="Milliseconds to the server, there and back.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
-def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None, as_json: bool) -> None:
+def main(
+    *,
+    rows: int,
+    distinct_texts: int,
+    rounds: int,
+    neo4j_version: str | None,
+    compare: bool,
+    far: int,
+    as_json: bool,
+) -> None:
     """Measure how fast removals with vectors and relationships are written into a Neo4j of its own."""
     version = full_version(neo4j_version)
     with tempfile.TemporaryDirectory(prefix="bench-write-") as folder:
-        measured = measure(Path(folder), version, rows=rows, distinct_texts=distinct_texts, rounds=rounds)
+        writers = {**WRITERS, **rival_writers(Path(folder))} if compare else WRITERS
+        how = {"rows": rows, "distinct_texts": distinct_texts, "rounds": rounds, "far": far}
+        measured = measure(Path(folder), version, writers, **how)
     result = write_result(
-        "write",
+        f"write_far_{far}" if far else "write",
         rounds=measured,
         rates=warm_rates(measured),
         ratios=_ratios(measured),
@@ -133,8 +192,8 @@ def main(rows: int, distinct_texts: int, rounds: int, neo4j_version: str | None,
         return
     for name, rate in result["rates"].items():
         print(f"{name}: {rate:,.0f} rows/s ({rows:,} rows, {distinct_texts:,} texts, Neo4j {version})")
-    ratios = result["ratios"]
-    print(f"of the ceiling: {ratios['write_ceiling']:.2f} all in, {ratios['first_to_last']:.2f} from first row to last")
+    for name, ratio in result["ratios"].items():
+        print(f"{name}: {ratio:.2f}")
 
 
 if __name__ == "__main__":

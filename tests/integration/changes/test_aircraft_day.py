@@ -45,14 +45,15 @@ DAY = {
         "DELETE FROM {aircraft_removal} WHERE `:END_ID(RemovalEvent)` LIKE '%3'",
         "DELETE FROM {components} WHERE `:ID(Component)` LIKE '%2'",
     ),
-    "an added column, OPTIMIZE and VACUUM": (
+    "an added column and OPTIMIZE": (
         "ALTER TABLE {removals} ADD COLUMN (inspector STRING)",
         "UPDATE {removals} SET inspector = 'kim' WHERE `:ID(RemovalEvent)` LIKE '%7'",
         "OPTIMIZE {removals}",
         "OPTIMIZE {components}",
-        "VACUUM {removals} RETAIN 0 HOURS",
     ),
-    "nothing but what brings deleted rows back": (
+    "VACUUM of what is read, and rows that come back": (
+        "VACUUM {removals} RETAIN 0 HOURS",
+        "VACUUM {components} RETAIN 0 HOURS",
         "INSERT INTO {removals} (`:ID(RemovalEvent)`, RMV_REA_TX) VALUES ('RE0003', 'Back again')",
         "INSERT INTO {aircraft_removal} (`:START_ID(Aircraft)`, `:END_ID(RemovalEvent)`) VALUES ('AC1001', 'RE0003')",
     ),
