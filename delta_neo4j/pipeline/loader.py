@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,14 @@ class BatchLoader:
     is pickled to the process that runs the micro-batches. There it keeps for the next micro-batch where passes run and
     whether the nodes that a killed attempt may have left are deleted, and the sum of the accounts that it has recorded.
 
-    `batches`, `account`: the micro-batches recorded in this process, and the sum of their accounts.
+    `batches`, `account`: the micro-batches recorded in this process, and the sum of their accounts. `first_row`: when
+    it began to read the first one, by the monotonic clock.
     """
 
     def __init__(self, step: Step) -> None:
         self.step = step
         self._swept, self.batches, self.account = False, 0, Account()
+        self.first_row: float | None = None
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         """
@@ -44,6 +47,7 @@ class BatchLoader:
         if batch_id <= step.position.last_recorded:
             log.info("batch.known", extra={"table": step.table.name, "batch": batch_id})
             return
+        self.first_row = self.first_row or time.monotonic()
         with travelling():
             batch = Batch(step, batch_id, first=not self._swept, so_far=self.account)
             batch.load(rows)

@@ -191,6 +191,7 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: Ta
             clear_scratch(copy)
         if ended and not is_connect(spark):
             run.batches, run.account = loader.batches, loader.account
+            report.row_read(loader.first_row)
         else:  # with Spark Connect the loader has run in another process, whose memory never comes back
             run.batches, run.account = step.ledger.of_run(spark, report.run_id)
     if run.account.makes_nothing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class RunReport:
     reason: str | None = None  # why this strategy was chosen
     model_id: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)  # by the monotonic clock
     mlflow: str | None = None  # where the run is in MLflow, or why it is not, in words
 
     def record_preflight(self, ready: Ready, spark_version: str) -> None:
@@ -64,6 +66,11 @@ class RunReport:
             "neo4j_driver": metadata.version("neo4j"),
             "python": platform.python_version(),
         }
+
+    def row_read(self, moment: float | None) -> None:
+        """Store when a table's first row was read, by the monotonic clock; the first call with a moment counts."""
+        if moment is not None:
+            self.seconds.setdefault("first_row", moment - self.began)
 
     def fail(self, error: LoaderError) -> None:
         """
@@ -128,6 +135,8 @@ class RunReport:
     def _seconds(self, total: Account) -> dict[str, float]:
         staged = total.seconds
         seconds = {name: self.seconds.get(name, 0.0) for name in ("total", "startup", "preflight", "stream")}
+        if "first_row" in self.seconds:
+            seconds["first_row"] = self.seconds.get("startup", 0.0) + self.seconds["first_row"]
         seconds["embed"] = staged.get("embed", 0.0)
         seconds["write"] = staged.get("write", 0.0) + staged.get("relate", 0.0)
         return {name: round(value, 3) for name, value in seconds.items()}
