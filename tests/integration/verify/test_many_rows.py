@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 
 import pytest
 from pyspark.sql import functions as F  # noqa: N812
@@ -11,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from delta_neo4j.runs.verify.verify import verify
 from tests.support.tables import NAMES
 
-pytestmark = pytest.mark.deep
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(3600)]
 
 ROWS, TEXTS, OF_A_KIND = 200_000, 50, 10
 NODE = "MATCH (n:RemovalEvent {removal_id: $key}) "
@@ -72,7 +73,9 @@ def _digest(graph):
     with graph.driver.session() as session:
         for query in (nodes, edges):
             for record in session.run(query):
-                digest.update(json.dumps(record.data(), sort_keys=True, default=str).encode())
+                values = record.data()
+                digest.update(array("d", values["p"].pop("embedding", ())).tobytes())
+                digest.update(json.dumps(values, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 
 
