@@ -101,8 +101,14 @@ def _run(spark: SparkSession, settings: LoadSettings, state: State, report: RunR
     runs = reached.Runs.of(spark, state)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     with leased(connection, source_modes.tokens(tuple(tables), ready.sources), report.run_id, LIMITS):
-        for table in tables:
+        known = [
             _retry_table(spark, settings, mapping, ready, runs, table=table, report=report, chosen=chosen)
+            for table in tables
+        ]
+    if not any(known):
+        raise PreflightError(
+            f"{', '.join(table.name for table in tables)}: not loaded with this state and mapping yet: run `load` first"
+        )
 
 
 def _retry_table(
@@ -115,15 +121,16 @@ def _retry_table(
     table: Table,
     report: RunReport,
     chosen: Chosen,
-) -> None:
+) -> bool:
+    """Try the letters of one table; return whether a load of this mapping has read the table."""
     source, folder = ready.sources[table.name], checkpoint_folder(settings, table)
     table = drift.expanded(table, source.schema)
     load = reached.held(spark, runs, folder, table, source)
     if load is None:
-        return  # the next load reads every row
+        return False
     step = again_step(spark, settings, table, ready, load, mapped=mapping.tables, run_id=report.run_id)
     if not step.position.has_letters:
-        return
+        return True
     state = step.ledger.state
     letters = chosen.of(open_letters.of_load(spark, state, table, load))
     version = reached.version_reached(spark, state, runs, table, load)
@@ -131,6 +138,7 @@ def _retry_table(
         log.info("letters.retried", extra={"table": table.name, "letters": count})
         _write(spark, replace(step, source_version=version, limits=_NO_GATE), table, letters, report)
         report.tables[-1].open_dead_letters = open_letters.count(spark, state, table, load)
+    return True
 
 
 def _write(spark: SparkSession, step: Step, table: Table, letters: DataFrame, report: RunReport) -> None:

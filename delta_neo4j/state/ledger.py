@@ -38,7 +38,7 @@ class LedgerPosition:
     registered: int | None = None
     swept: bool = False  # whether the load's sweep is done
     swept_before: bool = False  # whether an earlier load's was
-    has_letters: bool = False  # whether any micro-batch of the table had dead letters
+    has_letters: bool = False  # whether a micro-batch of the load, or a frame since it began, had dead letters
 
 
 NOTHING_RECORDED = LedgerPosition(last_recorded=-1, rows_recorded=0, read_before=False, newest_epoch=0)
@@ -76,7 +76,9 @@ class Ledger:
             of_feed = reduce(add, (_signed(F.get_json_object("kinds", f"$.{kind}"), SIGNS[kind]) for kind in SIGNS))
             added = F.when(F.length("kinds") > len("{}"), of_feed).otherwise(added)
         of_sweep, of_stream = F.col("batch_id") == SWEEP, of_load & (F.col("batch_id") >= 0)
-        of_table, refused = F.col("table_name") == self.table_name, r'"dead_lettered": [1-9]'
+        # Of a load that begins, no letter is open: it reads every row again.
+        of_table = (F.col("table_name") == self.table_name) & (F.col("load_id") >= (self.load_id or "~"))
+        refused = F.concat("outcomes", "relationships").rlike(r'"dead_lettered": [1-9]')
         totals = ledger.agg(
             F.max(F.when(of_stream, F.col("batch_id"))),
             F.sum(F.when(of_stream, added)),
@@ -85,7 +87,7 @@ class Ledger:
             F.max(F.when(of_load, F.col("version"))) if "version" in ledger.columns else F.lit(None),
             F.max(F.when(of_load & of_sweep, 1)),
             F.max(F.when(earlier & of_sweep, 1)),
-            F.max(F.when(of_table & F.concat("outcomes", "relationships").rlike(refused), 1)),
+            F.max(F.when(of_table & refused, 1)),
         )
         batch, rows, before, epoch, version, *others = totals.collect()[0]
         last = -1 if batch is None else int(batch)
