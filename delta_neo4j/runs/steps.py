@@ -85,6 +85,7 @@ def make_step(
     step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, state_id=history.state_id)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
+    deciding["keeps_waiting"] = True
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
 
 
@@ -216,7 +217,9 @@ def repair_step(
     whole = ready.histories[table.name].with_retired(table, mapped)
     again = checkpoint.resumed(load_, position.newest_epoch)
     step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
-    return replace(step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode), position=position)
+    return replace(
+        step, ledger=Ledger(state, f"repair-{run_id}", table.name, mode), position=position, keeps_waiting=True
+    )
 
 
 def fresh_step(

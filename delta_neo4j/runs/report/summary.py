@@ -28,6 +28,7 @@ class TableRun:
     source_version: int | None  # None if the source has no versions
     batches: int = 0
     error: str | None = None
+    waiting_edges: int | None = None  # open at the end of the run; None if they were not counted
     unread_feed: bool = False  # whether the table has a change data feed that its load does not read
     account: Account = field(default_factory=Account)
 
@@ -144,7 +145,8 @@ def _table(table: TableRun) -> dict[str, Any]:
     fixed = {
         key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches", "error")
     }
-    return {**fixed, **_counts(table.account), "changes": table.account.kinds, "swept": table.account.swept}
+    ended = {"changes": table.account.kinds, "swept": table.account.swept, "waiting_edges": table.waiting_edges}
+    return {**fixed, **_counts(table.account), **ended}
 
 
 def _counts(account: Account) -> dict[str, Any]:

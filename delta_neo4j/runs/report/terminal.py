@@ -82,6 +82,8 @@ def _of_table(table: TableRun, *, of_texts: bool) -> list[tuple[str, str]]:
             lines.append(("", _parallel(edge_type, terms["parallel"])))
     if account.swept:
         lines.append(("", f"{account.swept:,} deleted that the source has no more"))
+    if table.waiting_edges:
+        lines.append(("", f"{table.waiting_edges:,} relationships wait for a node that is not there yet"))
     if account.makes_nothing:
         lines.append(("", "no row has both ends: check the columns of `from` and `to`"))
     if account.without_text:
