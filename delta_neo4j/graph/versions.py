@@ -71,7 +71,18 @@ class CommitVersion:
         return F.concat(F.lit(f"{self.token}:"), commit, life, *last, F.col("content_hash"))
 
 
-Versions = BatchVersion | SequenceVersion | CommitVersion
+@dataclass(frozen=True)
+class StoredVersion:
+    """The versions that rows were written with, in the column `name`."""
+
+    name: str
+
+    def column(self) -> Column:
+        """Return the version of a row."""
+        return F.col(self.name)
+
+
+Versions = BatchVersion | SequenceVersion | CommitVersion | StoredVersion
 
 
 def bounds(token: str, load: Load, commit: int | None, table: Table) -> tuple[str, str]:

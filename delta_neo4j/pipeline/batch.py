@@ -262,7 +262,7 @@ class Batch:
         version = row_versions(self.target.source_token, step.load, position, self.commit, step.table)
         allowed = step.limits.dead_letters(self.account.rows_read)
         writer = GraphWriter(self.target, step.table, version, self.batch_id, allowed, step.limits, text_vectors)
-        return Slice(step.table, writer, self.letters, self.where)
+        return Slice(step.table, writer, self.letters, self.where, keeps_waiting=step.keeps_waiting)
 
     def _set_aside_faulted(self, rows: DataFrame, texts: BatchTexts, faults: dict[str, str]) -> DataFrame:
         """Make dead letters of the rows whose text could not be embedded; return the others."""

@@ -13,8 +13,10 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import BalanceError, PassesDifferError
 from delta_neo4j.graph.cypher.relationships import may_settle
+from delta_neo4j.state import waiting_edges
 from delta_neo4j.state.account import Account
 from delta_neo4j.state.dead_letters import keyed
+from delta_neo4j.state.waiting_edges import WaitingEdges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.graph.passes.base import Written
     from delta_neo4j.graph.writer import GraphWriter
-    from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Table, TextNodes
+    from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Relationship, Table, TextNodes
     from delta_neo4j.state.dead_letters import DeadLetters, Letters
 
 
@@ -49,6 +51,7 @@ class Slice:
     The steps over the winners of one slice of `table`.
 
     `writer` runs the passes, `letters` makes dead letters of refused rows, `where` names the micro-batch in an error.
+    `keeps_waiting` is that of `Step`.
     Every step raises what its method of `writer` raises.
     """
 
@@ -56,6 +59,7 @@ class Slice:
     writer: GraphWriter
     letters: DeadLetters
     where: str
+    keeps_waiting: bool = False
 
     def delete(self, rows: DataFrame, table: Table) -> Done:
         """
@@ -67,6 +71,9 @@ class Slice:
 
     def delete_own(self, rows: DataFrame) -> Done:
         """Delete what these rows of the table wrote; counts as `delete` does."""
+        if self.keeps_waiting and self.table.edge and self.table.deleted_when and waiting_edges.may_wait(self.table):
+            # The older rows of such a key may still be in the table; nothing in the graph says that the edge is gone.
+            self._waiting.close(rows, self.writer.version.column())
         return self._deleted(lambda: self.writer.delete_own(rows))
 
     def edges(self, rows: DataFrame, edge: Edge) -> Done:
@@ -74,6 +81,7 @@ class Slice:
         account = Account()
         with account.timed("relate"):
             written = self.writer.edges(rows, edge)
+            self._keep_waiting(rows, written, edge)
         counts = written.counts
         for outcome in ("written", "unchanged", "superseded"):
             account.outcomes[outcome] += counts[outcome]
@@ -155,6 +163,7 @@ class Slice:
         relationship, account = self.table.relationships[position], Account()
         with account.timed("relate"):
             written = self.writer.relationships(rows, position, stamp=stamp)
+            self._keep_waiting(rows, written, relationship)
         counts = written.counts
         seen = sum(counts[term] for term in ("written", "unchanged", "skipped", "dead_lettered", "none"))
         # Rows whose end key is null expect no edge, but the pass must see them: it deletes the edge of an earlier
@@ -203,6 +212,16 @@ class Slice:
 
     def _refused(self, rows: DataFrame, written: Written, stage: str) -> tuple[Letters, ...]:
         return (self.letters.of_refused(rows, written.refusals, stage),) if written.refusals else ()
+
+    def _keep_waiting(self, rows: DataFrame, written: Written, kind: Relationship | Edge) -> None:
+        """Append the edges that found no end to the state; those of a killed attempt do not count."""
+        if self.keeps_waiting and written.waiting:
+            self._waiting.append(self._waiting.of(rows, written.waiting, kind, self.writer.version.column()))
+
+    @property
+    def _waiting(self) -> WaitingEdges:
+        letters = self.letters
+        return WaitingEdges(letters.state, self.table, letters.load_id, letters.batch_id, letters.attempt)
 
     def _check_seen(self, kind: str, seen: int, expected: int) -> None:
         if seen != expected:

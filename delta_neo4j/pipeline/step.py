@@ -39,8 +39,9 @@ class Step:
     rows that are read from no table; `allow_deletes` is the number that the user gave. `staging_path` is the folder of
     the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `state_id` is the state's in the
     graph's registry, None for rows that are not registered there: those of frames and of streams of the caller.
-    `hook(name, value)` is called between the steps of a micro-batch and returns the value to go on with;
-    `pipeline.batch` lists the names.
+    `keeps_waiting`: whether the state records edges that find no end; the rows must be in a table that the run which
+    brings the end can read again. `hook(name, value)` is called between the steps of a micro-batch and returns the
+    value to go on with; `pipeline.batch` lists the names.
     """
 
     table: Table
@@ -56,6 +57,7 @@ class Step:
     allow_deletes: int | None = None
     tokenizer: str | None = None
     state_id: str | None = None
+    keeps_waiting: bool = False
     budget: Budget = UNLIMITED
     limits: Limits = LIMITS
     hook: Callable[[str, Any], Any] = no_hook

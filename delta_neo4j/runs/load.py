@@ -27,7 +27,8 @@ from delta_neo4j.runs.status import look_at
 from delta_neo4j.runs.steps import checkpoint_folder, make_step
 from delta_neo4j.runs.stream import reconcile, run_to_end, version_reached
 from delta_neo4j.runs.stream_errors import may_be_a_new_column
-from delta_neo4j.runs.sweep import TableRead, sweep
+from delta_neo4j.runs.sweep import TableRead, scratch, sweep
+from delta_neo4j.runs.waiting import write_waiting
 from delta_neo4j.settings.limits import LIMITS, Limits
 from delta_neo4j.source import append_stream, change_feed, delta, snapshot
 from delta_neo4j.source.freeze import clear_scratch
@@ -154,7 +155,9 @@ def _load_tables(
             failures.append(failure)
     if failures:
         raise failures[0]
-    sweep(spark, read, ready)
+    with scratch(read):
+        sweep(spark, read, ready)
+        write_waiting(spark, read)
     _count_open_letters(spark, read)
 
 

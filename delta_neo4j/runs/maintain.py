@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-APPENDED = ("ledger", "dead_letters", "runs", "mappings")
+APPENDED = ("ledger", "dead_letters", "waiting_edges", "runs", "mappings")
 
 
 def maintain(spark: SparkSession, location: str) -> Iterator[str]:

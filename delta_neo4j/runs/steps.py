@@ -87,7 +87,7 @@ def make_step(
     step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, state_id=history.state_id)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
-    return replace(step, position=position, limits=limits, hook=hook, cache=cache, **deciding)
+    return replace(step, position=position, limits=limits, hook=hook, cache=cache, keeps_waiting=True, **deciding)
 
 
 def _agree_with_graph(settings: LoadSettings, table: Table, ready: Ready, token: str, *, is_new: bool) -> None:
@@ -219,7 +219,7 @@ def again_step(
     whole = ready.histories[table.name].with_retired(table, mapped)
     again = checkpoint.resumed(load_, position.newest_epoch)
     step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
-    return replace(step, position=position)
+    return replace(step, position=position, keeps_waiting=True)
 
 
 def fresh_step(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.mapping.plan import Table
@@ -36,6 +38,16 @@ class TableRead:
     copy: str
 
 
+@contextmanager
+def scratch(read: list[TableRead]) -> Iterator[None]:
+    """Remove the frozen rows and copies of the tables at the end of a `with` block."""
+    with ExitStack() as folders:
+        for each in read:
+            folders.callback(clear_scratch, each.step.staging_path)
+            folders.callback(clear_scratch, each.copy)
+        yield
+
+
 def sweep(spark: SparkSession, read: list[TableRead], ready: Ready) -> None:
     """
     Delete from the graph what the sources of the tables have no more, as far as a sweep is due.
@@ -45,18 +57,14 @@ def sweep(spark: SparkSession, read: list[TableRead], ready: Ready) -> None:
     sweep would delete too much.
     """
     tables = [each.step.table for each in read]
-    with ExitStack() as scratch:
-        for each in read:
-            scratch.callback(clear_scratch, each.step.staging_path)
-            scratch.callback(clear_scratch, each.copy)
-        due = [each for each in read if _is_due(each.step, tables)]
-        found = [(each.run, *_find(spark, each, ready)) for each in due]
-        accounts = [(run, one, one.delete(lost)) for run, one, lost in sorted(found, key=_edges_first)]
-        for run, one, account in accounts:
-            one.delete_stubs(account)
-            one.record(spark, account)
-            run.account.add(account)
-            log.info("table.swept", extra={"table": run.name, "swept": account.swept})
+    due = [each for each in read if _is_due(each.step, tables)]
+    found = [(each.run, *_find(spark, each, ready)) for each in due]
+    accounts = [(run, one, one.delete(lost)) for run, one, lost in sorted(found, key=_edges_first)]
+    for run, one, account in accounts:
+        one.delete_stubs(account)
+        one.record(spark, account)
+        run.account.add(account)
+        log.info("table.swept", extra={"table": run.name, "swept": account.swept})
 
 
 def _is_due(step: Step, tables: list[Table]) -> bool:

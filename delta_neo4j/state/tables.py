@@ -36,6 +36,11 @@ SCHEMAS = {
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
         "reason_class STRING, reason STRING, row STRING, recorded_at TIMESTAMP"
     ),
+    "waiting_edges": (
+        "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, type STRING, "
+        "end_label STRING, end_key STRING, relationship_key STRING, version STRING, content_hash STRING, "
+        "row_hash STRING, event STRING, recorded_at TIMESTAMP"
+    ),
     "mappings": (
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
         "database_id STRING, recorded_at TIMESTAMP, state_id STRING, source STRING"

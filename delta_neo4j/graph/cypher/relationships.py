@@ -21,7 +21,7 @@ def merge_relationships(table: Table, position: int) -> str:
     that the next load tries it again. Only rows whose node has their version and hash take part. Outdated edges of the
     row that the loader created are deleted, other edges stay. Returns the counts (written, unchanged, skipped, none:
     rows without an end, removed: deleted edges, parallel: edges that replaced other content) and the numbers of rows
-    whose end node is missing (missing).
+    whose end node is missing (missing: of those, the ones that are dead letters; absent: all).
     """
     relationship = table.relationships[position]
     return "\n".join(
@@ -37,7 +37,8 @@ def merge_relationships(table: Table, position: int) -> str:
             _stamp(table, position),
             f"RETURN {', '.join(_counted(outcome) for outcome in ('written', 'unchanged', 'skipped', 'none'))},",
             "  sum(CASE WHEN differs AND outcome = 'written' THEN 1 ELSE 0 END) AS parallel,",
-            "  sum(size(stale)) AS removed, collect(CASE outcome WHEN 'missing' THEN row.i END) AS missing",
+            "  sum(size(stale)) AS removed, collect(CASE outcome WHEN 'missing' THEN row.i END) AS missing,",
+            "  collect(CASE WHEN outcome IN ['skipped', 'missing'] THEN row.i END) AS absent",
         ]
     )
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from delta_neo4j.settings.connection import Connection
 
-OUTPUT = "kind STRING, payload STRING"  # a task returns one `count` row, and one row per refused or remaining key
+OUTPUT = (
+    "kind STRING, payload STRING"  # a task returns one `count` row, and one row per refused, remaining or waiting key
+)
 TRANSACTION_BYTES = 8_000_000
 
 
@@ -82,7 +84,7 @@ def stopping(what: str, error: RefusedError) -> LoaderError:
 @dataclass
 class Task:
     """
-    The state of one task: counts, refused rows, remaining keys, and the `largest` transaction that fits, in rows.
+    The state of one task: counts, refused rows, remaining and waiting keys, and the `largest` transaction that fits.
 
     `limit`: the same, as far as a limit that the server has for each transaction is the reason. `too_large`: number of
     rows that are beyond that limit by themselves.
@@ -93,6 +95,7 @@ class Task:
     counts: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     remaining: list[list[Any]] = field(default_factory=list)
+    waiting: list[list[Any]] = field(default_factory=list)
     largest: int = 0
     limit: int = 0
     too_large: int = 0
@@ -149,6 +152,10 @@ class Task:
         if not error.shared:
             self.limit = rows
 
+    def wait(self, row: dict[str, Any]) -> None:
+        """Record the key of a row whose edge found no end."""
+        self.waiting.append([row[f"k{i}"] for i in range(self.work.key_width)])
+
     def refuse(self, row: dict[str, Any], error: RefusedError) -> None:
         """Record a refused row; raise `DeadLetterGateError` if the task has more than `refusals_allowed`."""
         key = [row[f"k{i}"] for i in range(self.work.key_width)]
@@ -161,13 +168,14 @@ class Task:
             )
 
     def result(self, bookmarks: list[str]) -> pa.RecordBatch:
-        """Return counts, bookmarks, refused rows and remaining keys as the rows that the task returns to Spark."""
+        """Return counts, bookmarks, refused rows and keys as the rows that the task returns to Spark."""
         effort = self.session.effort
         counts = {**self.counts, **vars(effort)}
         lines = [
             ("count", {"counts": counts, "bookmarks": bookmarks, "limit": self.limit}),
             *(("refused", refusal) for refusal in self.refusals),
             *(("remaining", key) for key in self.remaining),
+            *(("waiting", key) for key in self.waiting),
         ]
         return pa.RecordBatch.from_arrays(
             [
@@ -190,6 +198,7 @@ class Written:
     refusals: list[dict[str, Any]]
     bookmarks: tuple[str, ...]
     remaining: list[list[Any]] = field(default_factory=list)  # keys of rows that a look-up did not find unchanged
+    waiting: list[list[Any]] = field(default_factory=list)  # keys of rows whose edge found no end
     limit: int | None = None  # None: no task ran
 
 
@@ -198,7 +207,7 @@ def gather(lines: Iterable[Any]) -> Written:
     counts: Counter[str] = Counter()
     refusals: list[dict[str, Any]] = []
     bookmarks: list[str] = []
-    remaining: list[list[Any]] = []
+    keys: dict[str, list[list[Any]]] = {"remaining": [], "waiting": []}
     limits: list[int] = []
     for line in lines:
         payload = json.loads(line["payload"])
@@ -207,5 +216,5 @@ def gather(lines: Iterable[Any]) -> Written:
             bookmarks += payload["bookmarks"]
             limits.append(payload["limit"])
         else:
-            (refusals if line["kind"] == "refused" else remaining).append(payload)
-    return Written(counts, refusals, tuple(bookmarks), remaining, min(limits, default=None))
+            (refusals if line["kind"] == "refused" else keys[line["kind"]]).append(payload)
+    return Written(counts, refusals, tuple(bookmarks), **keys, limit=min(limits, default=None))

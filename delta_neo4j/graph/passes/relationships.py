@@ -49,8 +49,10 @@ class RelationshipPass(Pass):
         for record in records:
             for name in ("written", "unchanged", "skipped", "none", "removed", "parallel"):
                 task.counts[name] += record[name]
-            missing = set(record["missing"])
+            missing, absent = set(record["missing"]), set(record["absent"])
             for row in rows:
+                if row["i"] in absent:
+                    task.wait(row)
                 if row["i"] in missing:
                     end = ", ".join(repr(row[f"t{i}"]) for i in range(self.end_width))
                     task.refuse(row, RefusedError("end_missing", f"no node has the key {end}"))

@@ -29,6 +29,7 @@ class TableRun:
     source_version: int | None  # None if the source has no versions
     batches: int = 0
     error: str | None = None
+    waiting_edges: int | None = None  # open at the end of the run; None if they were not counted
     unread_feed: bool = False  # whether the table has a change data feed that its load does not read
     account: Account = field(default_factory=Account)
     open_dead_letters: int = 0  # at the end of the run
@@ -154,7 +155,8 @@ def _table(table: TableRun) -> dict[str, Any]:
     fixed = {
         key: getattr(table, key) for key in ("name", "load_id", "source_mode", "source_version", "batches", "error")
     }
-    more = {"changes": table.account.kinds, "swept": table.account.swept, "open_dead_letters": table.open_dead_letters}
+    ended = {"open_dead_letters": table.open_dead_letters, "waiting_edges": table.waiting_edges}
+    more = {"changes": table.account.kinds, "swept": table.account.swept, **ended}
     return {**fixed, **_counts(table.account), **more}
 
 

@@ -86,6 +86,8 @@ def _of_table(table: TableRun, *, of_texts: bool) -> list[tuple[str, str]]:
         lines.append(("", f"{account.swept:,} deleted that the source has no more"))
     if table.open_dead_letters:
         lines.append(("", f"{table.open_dead_letters:,} dead letters are open: delta-neo4j status"))
+    if table.waiting_edges:
+        lines.append(("", f"{table.waiting_edges:,} relationships wait for a node that is not there yet"))
     if account.makes_nothing:
         lines.append(("", "no row has both ends: check the columns of `from` and `to`"))
     if account.without_text:
