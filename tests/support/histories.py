@@ -33,7 +33,7 @@ tables:
     embedding:
       text: story
       index: {name: maker_stories, dimension: 384}
-      chunks: {tokens: 4, overlap: 1}
+      chunks: {tokens: 8, overlap: 2}
   - name: parts
     source: parts
     labels: [Part, Thing]
@@ -62,7 +62,7 @@ COLUMNS = {  # the last column of makers comes later
     "parts": ("id", "city", "maker", "weight", "note", "seq"),
     "fits": ("part", "model", "since", "seq"),
 }
-WORDS = "one two three four five six seven eight nine ten".split()
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"] * 2
 # Where a run is killed; a step that a history does not come to kills nothing.
 KILLS = (
     "read", "validate", "rank", "stage", "cut", "embed", "flush", "delete", "look_up", "nodes", "texts", "edges",
@@ -121,7 +121,7 @@ class _Tables:
         number = str(self.draw(st.integers(-3, 99))) if sound else "heavy"
         if table == "makers":
             names = (f"{lane}m{n}" for n in range(6))
-            story = " ".join(WORDS[: self.draw(st.integers(0, 10))]) or None
+            story = " ".join(WORDS[: self.draw(st.integers(0, 20))]) or None
             extra = self.one_of(None, "plus") if self.extra else None
             return (key or self.one_of(*names), number, story, None, seq, extra)
         if table == "parts":

@@ -11,7 +11,7 @@ import re
 
 KEYS = {"makers": ("id",), "parts": ("id",), "fits": ("part", "model")}
 NUMBERS = {"makers": "rank", "parts": "weight", "fits": "since"}  # mapped as integers, texts in the tables
-CHUNK_WORDS, OVERLAP = 4, 1
+CHUNK_WORDS, OVERLAP = 8, 2
 
 
 def rows_at(spark, path, version):
@@ -54,7 +54,7 @@ def _is_sound(table, row):
 
 
 def chunks(text):
-    """Cut a text of words that are one token each, as `chunks: {tokens: 4, overlap: 1}` does."""
+    """Cut a text of words that are one token each, as `chunks: {tokens: 8, overlap: 2}` does."""
     words = text.split()
     if len(words) <= CHUNK_WORDS:
         return [text]
