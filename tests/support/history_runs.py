@@ -58,7 +58,7 @@ class Tables:
 
     def versions(self):
         """Give the newest version of each table."""
-        return {name: oracle.newest_version(self.spark, self.path(name)) for name in COLUMNS}
+        return {name: oracle.newest_version(self.path(name)) for name in COLUMNS}
 
     def commit(self, commit):
         """Make a commit."""
@@ -198,7 +198,7 @@ class World:
     def _processed(self):
         """Pass the changes of the first table that the graph does not know to `process_batch`; False without any."""
         first, path = self.reached["makers"] + 1, self.tables.path("makers")
-        if first > oracle.newest_version(self.spark, path):
+        if first > oracle.newest_version(path):
             return False
         feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", first)
         steps.batch_function(self.spark, self.runs.settings(allow_deletes=10_000))(feed.load(path), 0)
