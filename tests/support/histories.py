@@ -125,7 +125,8 @@ class _Tables:
             extra = self.one_of(None, "plus") if self.extra else None
             return (key or self.one_of(*names), number, story, None, seq, extra)
         if table == "parts":
-            city, maker = self.one_of(None, "oslo", f"{lane}rome"), self.one_of(None, f"{lane}m0", f"{lane}m9")
+            makers = range(6) if WAITING else (0, 9)
+            city, maker = self.one_of(None, "oslo", f"{lane}rome"), self.one_of(None, *(f"{lane}m{n}" for n in makers))
             note = self.one_of(None, "bolt", "nut", f"{lane} rod")
             return (key or self.one_of(*(f"{lane}p{n}" for n in range(6))), city, maker, number, note, seq)
         ends = key or (self.one_of(*(f"{lane}p{n}" for n in range(7))), self.one_of("x", f"{lane}y"))
