@@ -63,7 +63,7 @@ test-lts: install $(LTS_INSTALLED) ## Unit and Spark tests and whole loads with 
 test-connect: install ## Spark tests and whole loads through Spark Connect
 	@$(WITH_ARCHIVE) $(BIN)/python -m pytest --lane connect -n 2 --dist loadfile $(LANE_TESTS)
 
-test-deep: install ## The kill matrix: a kill at every step of a micro-batch
+test-deep: install ## The kill matrix and drawn histories: below 30 minutes
 	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -m deep tests
 
 check: install ## Lint, types, imports
