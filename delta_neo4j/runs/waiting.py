@@ -84,14 +84,16 @@ class _Waiting:
         closed = step.hook("waiting_closed", closed)
         if count := closed.count():
             waiting_edges.close(self.state, closed)
-            self._close_letters(closed)
+            self._close_letters(closed, still)
         log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": count})
 
-    def _close_letters(self, closed: DataFrame) -> None:
-        """Close the dead letters of edges that were dead letters because they found no end."""
+    def _close_letters(self, closed: DataFrame, still: DataFrame | None) -> None:
+        """Close the dead letters of edges that found no end, except of rows whose newer edge waits."""
         step, attempt = self.step, self.step.load.attempt()
         if not (step.position.has_letters or self.run.account.has_letters):
             return
+        if still is not None:
+            closed = closed.join(still, ["row_key", "type"], "left_anti")
         edges = closed.select("row_key", F.concat(F.lit("relationships "), "type").alias("stage"))
         letters = open_letters.of_load(self.spark, self.state, step.table, step.load)
         settled = letters.join(edges, ["row_key", "stage"], "left_semi")
