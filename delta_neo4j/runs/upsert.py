@@ -101,7 +101,7 @@ def _reported(
         mode = CDF if not deletes and change_feed.is_feed(frame) else append_stream.APPEND
         source = SourceVersion(f"{FRAME}{table.name}", 0, frame.schema)
         if mode == CDF:
-            source = replace(delta.describe(spark, table.source), schema=frame.schema)
+            source = replace(delta.describe(spark, table.source), schema=change_feed.table_columns(frame))
         plain = Mapping("", (written,))
         findings = check(spark, plain, settings, state, {table.name: source})
         ready = prepare(spark, plain, settings, state, findings)

@@ -20,12 +20,13 @@ from delta_neo4j.source.path_or_name import open_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
 
     from delta_neo4j.mapping.plan import Table
 
 CDF = "cdf"  # the source mode that reads the change data feed
 CHANGE, COMMIT = "change", "commit"  # columns beside the contract's: the kind of a row's change, and its table version
-_TYPE, _VERSION = "_change_type", "_commit_version"  # Delta's columns
+_TYPE, _VERSION, _TIME = "_change_type", "_commit_version", "_commit_timestamp"  # Delta's columns
 INSERT, POSTIMAGE, DELETE, PREIMAGE = "insert", "update_postimage", "delete", "update_preimage"
 
 
@@ -46,6 +47,11 @@ def is_feed(frame: DataFrame) -> bool:
     return {_TYPE, _VERSION} <= set(frame.columns)
 
 
+def table_columns(frame: DataFrame) -> StructType:
+    """Return the columns that a change feed's rows have of their table."""
+    return frame.drop(_TYPE, _VERSION, _TIME).schema
+
+
 def of_frame(table: Table, frame: DataFrame) -> DataFrame:
     """Return a frame's rows as contract rows, with `change` and `commit` if they are changes of a table."""
     kind = {CHANGE: F.col(_TYPE), COMMIT: F.col(_VERSION)} if is_feed(frame) else {}
@@ -55,8 +61,18 @@ def of_frame(table: Table, frame: DataFrame) -> DataFrame:
 def rows_at(spark: SparkSession, table: Table, version: int) -> DataFrame:
     """Return the rows of a version that do not say that they are deleted, as rows of a feed inserted by it."""
     kind = {CHANGE: F.lit(INSERT), COMMIT: F.lit(version).cast("bigint")}
-    rows = contract(table, at(spark, table.source, version), **kind)
+    newest = open_table(spark.read.format("delta"), table.source)
+    rows = contract(table, _with_younger_columns(at(spark, table.source, version), newest), **kind)
     return rows.where(~says_deleted(table)) if table.deleted_when else rows
+
+
+def _with_younger_columns(rows: DataFrame, newest: DataFrame) -> DataFrame:
+    """Add the columns that the table got after the version of `rows`, as nulls; not if one was renamed or dropped."""
+    before, now = ({name.lower() for name in frame.columns} for frame in (rows, newest))
+    if before - now:
+        return rows
+    younger = [field for field in newest.schema if field.name.lower() not in before]
+    return rows.select("*", *(F.lit(None).cast(field.dataType).alias(field.name) for field in younger))
 
 
 def says_deleted(table: Table) -> Column:

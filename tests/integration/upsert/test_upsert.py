@@ -105,6 +105,24 @@ def test_a_frame_of_changes_is_followed_as_the_tables_feed_is(spark, tables, new
     assert [tuple(row.values()) for row in newest_graph.query(weights)] == [("c", 30), ("d", 10)]
 
 
+def test_a_delete_is_looked_up_in_a_table_that_got_a_column_since(spark, tables, newest_graph, tmp_path):
+    """The mapping adds new columns, and the version of the delete has not the column yet: there it is null."""
+    mapping = f"{PARTS}    new_columns: add\n"
+    runs = tables(mapping, {"parts": [("a", "1"), ("b", "2"), ("b", "3")]}, {"parts": "id STRING, weight STRING"})
+    path = f"delta.`{tmp_path}/parts`"
+    spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    runs.succeed()
+    spark.sql(f"DELETE FROM {path} WHERE weight IN ('1', '3')")
+    spark.sql(f"ALTER TABLE {path} ADD COLUMN colour STRING")
+    feed = spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", "2")
+    report = upsert.upsert(spark, runs.settings(), feed.load(str(tmp_path / "parts")))
+    assert report.error is None, report.error
+    (node,) = newest_graph.query("MATCH (n:Part) RETURN properties(n) AS p")
+    # Delta's own columns of a feed are no new columns of the table.
+    shown = {name: value for name, value in node["p"].items() if not name.startswith("_dn_")}
+    assert shown == {"part_id": "b", "weight": 2}
+
+
 def test_changes_of_a_table_without_a_feed_are_refused(spark, tables, tmp_path):
     """The deletes of a frame are looked up in the table, so the table must be the one that they came from."""
     runs = tables(PARTS, {"parts": [("a", "1")]}, {"parts": "id STRING, weight STRING"})
