@@ -60,7 +60,7 @@ def search_all(settings: SearchSettings, questions: list[Question]) -> list[list
         with opened(settings.neo4j.connection(), table) as graph:
             vectors = _embedded(graph, settings.embedding, asked)
             for place, question in zip(places, asked, strict=True):
-                answers[place] = _answer(graph, mapping, question, vectors)
+                answers[place] = answer(graph, mapping, question, vectors)
     return [answers[place] for place in range(len(questions))]
 
 
@@ -97,7 +97,8 @@ def _embedded(graph: OpenedGraph, settings: EmbeddingSettings, questions: list[Q
     return vectors
 
 
-def _answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: dict[str, Vector]) -> list[Hit]:
+def answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: dict[str, Vector]) -> list[Hit]:
+    """Return the hits of one question, best first; `vectors` has the vector of its text if its mode compares any."""
     conditions, limit = filters.parsed(graph.table, question.where), question.limit
     if question.similar_to:
         key = filters.key(graph.table, question.similar_to)
