@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import functools
 import hashlib
 import os
 import tempfile
@@ -25,6 +26,7 @@ from dev.sample_data import write_sample
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from delta_neo4j.embedding.minilm.served import OpenVinoEncoder
     from delta_neo4j.mapping.plan import Mapping
 
 CACHE = ROOT / ".local" / "benchmarks"  # the vectors, so that a second run embeds nothing
@@ -119,7 +121,8 @@ def embedded(texts: list[str]) -> Vectors:
     digest = hashlib.sha256("\0".join([WEIGHTS_SHA256, *texts]).encode()).hexdigest()
     file = CACHE / f"vectors-{digest[:16]}.npy"
     if not file.is_file():
-        vectors = _encoded(texts)
+        pieces = (texts[at : at + _PIECE] for at in range(0, len(texts), _PIECE))
+        vectors = np.concatenate([_encoder().encode(piece) for piece in pieces])
         CACHE.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part.npy")
         np.save(part, vectors)
@@ -128,11 +131,11 @@ def embedded(texts: list[str]) -> Vectors:
     return found
 
 
-def _encoded(texts: list[str]) -> Vectors:
+@functools.cache
+def _encoder() -> OpenVinoEncoder:
     from delta_neo4j.embedding.minilm.served import OpenVinoEncoder
 
     with engines.prepared(engines.OPENVINO) as engine:
         if engine.name != engines.OPENVINO:
             raise click.ClickException(str(engine.reason))
-        encoder = OpenVinoEncoder(engine.folder)
-        return np.concatenate([encoder.encode(texts[at : at + _PIECE]) for at in range(0, len(texts), _PIECE)])
+        return OpenVinoEncoder(engine.folder)
