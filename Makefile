@@ -82,6 +82,7 @@ bench: install ## Benchmarks
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.embedding
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.text_nodes
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.cache
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.search
 	@$(BIN)/python -m benchmarks.embedding_faults
 
 constraints: ## Resolve the pinned versions again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,15 @@ _PASSWORD = "only-for-this-run"  # noqa: S105 - a server of our own on the loopb
 def own_services(folder: Path, version: str) -> Iterator[Target]:
     """Run a Neo4j of this version and the model's server below `folder`, which must not have them yet."""
     ensure_registered(ROOT)
+    name = f"models:/{MODEL_NAME}@{registry.ALIAS}"
+    model = ModelServer(model=name, port=free_port(), home=folder / "model", tracking_uri=tracking_uri(ROOT))
+    with own_neo4j(folder, version) as target, model:
+        yield replace(target, embedding_url=model.url)
+
+
+@contextmanager
+def own_neo4j(folder: Path, version: str) -> Iterator[Target]:
+    """Run a Neo4j of this version below `folder`, which must not have one yet."""
     java = find_java(*java_range(version), machine_only=True)  # its vector module, which the wheel's Java lacks
     server = Neo4jServer(
         home=folder / "neo4j",
@@ -38,7 +48,5 @@ def own_services(folder: Path, version: str) -> Iterator[Target]:
         pagecache="1g",
         java_home=str(java.home),
     )
-    name = f"models:/{MODEL_NAME}@{registry.ALIAS}"
-    model = ModelServer(model=name, port=free_port(), home=folder / "model", tracking_uri=tracking_uri(ROOT))
-    with server, model:
-        yield Target(server.uri, USER, _PASSWORD, embedding_url=model.url)
+    with server:
+        yield Target(server.uri, USER, _PASSWORD)

@@ -60,7 +60,7 @@ def search_all(settings: SearchSettings, questions: list[Question]) -> list[list
         with opened(settings.neo4j.connection(), table) as graph:
             vectors = _embedded(graph, settings.embedding, asked)
             for place, question in zip(places, asked, strict=True):
-                answers[place] = _answer(graph, mapping, question, vectors)
+                answers[place] = answer(graph, mapping, question, vectors)
     return [answers[place] for place in range(len(questions))]
 
 
@@ -78,14 +78,12 @@ def _embedded(graph: OpenedGraph, settings: EmbeddingSettings, questions: list[Q
     texts = dict.fromkeys(question.text for question in questions if question.text and question.mode != "text")
     if not texts:
         return {}
-    embedding = vector.embedding_of(graph)
-    graph.vector_index(embedding)  # an index that is missing or not ready costs no call of the model
+    dimension = graph.embedding.index.dimension
+    _ = graph.vector_index  # first, because an index that is missing or not ready shall cost no call of the model
     samples = vector_model_check.samples(graph.queries, [graph.table])
     embedder, _ = choose.first_usable(settings, 1, None, lambda _: None)
     texts.update(dict.fromkeys(sample.text for sample in samples))
-    answers = {
-        answer.text: answer for answer in checked(embedder.embed_texts(list(texts), Calls()), embedding.index.dimension)
-    }
+    answers = {answer.text: answer for answer in checked(embedder.embed_texts(list(texts), Calls()), dimension)}
     vector_model_check.check_search(samples, {one.text: one.vector for one in answers.values()}, embedder.model_name)
     vectors = {}
     for question in questions:
@@ -97,7 +95,8 @@ def _embedded(graph: OpenedGraph, settings: EmbeddingSettings, questions: list[Q
     return vectors
 
 
-def _answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: dict[str, Vector]) -> list[Hit]:
+def answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: dict[str, Vector]) -> list[Hit]:
+    """Return the hits of one question, best first; `vectors` has the vector of its text if its mode compares any."""
     conditions, limit = filters.parsed(graph.table, question.where), question.limit
     if question.similar_to:
         key = filters.key(graph.table, question.similar_to)

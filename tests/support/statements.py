@@ -72,4 +72,4 @@ def _searches(table):
     yield search_text.holders(table)
     yield search_text.fulfilling(table, given)
     yield search_text.vectors_of(table, embedding)
-    yield search_text.neighbours(table.labels[0], (key,), edge)
+    yield search_text.neighbours(table.labels[0], (key,), edge, ("embedding",))

@@ -23,10 +23,10 @@ def expanded(graph: OpenedGraph, mapping: Mapping, hits: list[Hit]) -> list[Hit]
     """Return the hits with the nodes around each, at most 25 for a kind of relationship, in the order of their keys."""
     around: list[list[Neighbour]] = [[] for _ in hits]
     table = graph.table
-    vectors = {each.embedding.property for each in mapping.tables if each.embedding}
+    vectors = sorted({each.embedding.property for each in mapping.tables if each.embedding})
     key, keys = tuple(p.name for p in table.key), [list(hit.key) for hit in hits]
     for edge in dict.fromkeys(edges(mapping, table)):
-        statement = statements.neighbours(table.labels[0], key, edge)
+        statement = statements.neighbours(table.labels[0], key, edge, vectors)
         for record in graph.run(statement, keys=keys, most=MOST_NEIGHBOURS) if hits else ():
             neighbour = Neighbour(
                 relationship=edge[0],

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from delta_neo4j.errors import GraphUnavailableError, PreflightError
+from delta_neo4j.errors import GraphUnavailableError, PreflightError, SettingsError
 from delta_neo4j.graph import schema
 from delta_neo4j.graph.bolt.queries import Queries, StatementError, open_queries
 from delta_neo4j.graph.bolt.server import server_version
+from delta_neo4j.graph.cypher import search as statements
 from delta_neo4j.mapping.identifiers import as_typed
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenedGraph:
-    """A session for the searches of `table`; `version` is the server's, as in (2026, 9)."""
+    """
+    A session for the searches of `table`; `version` is the server's, as in (2026, 9).
+
+    Its indexes are looked up once, however many questions it answers.
+    """
 
     queries: Queries
     version: tuple[int, ...]
@@ -35,13 +41,37 @@ class OpenedGraph:
         except StatementError as error:
             raise error.preflight_error("the graph cannot be searched", "check that the user may read it") from error
 
-    def vector_index(self, embedding: Embedding) -> dict[str, Any]:
-        """Return the vector index of the table, if it can answer; raise as `usable` and `schema.covering_index` do."""
-        return usable(schema.covering_index(self.queries, schema.holder(self.table), embedding))
+    @property
+    def embedding(self) -> Embedding:
+        """The embedding of the table; raises `SettingsError` if it has none."""
+        if self.table.embedding is None:
+            raise SettingsError(f"table {self.table.name} has no embedding to search; --mode text searches its texts")
+        return self.table.embedding
 
-    def fulltext_index(self, fulltext: FullText) -> dict[str, Any]:
-        """Return the full-text index of the table, if it can answer; raise as `usable` and `schema` do."""
-        return usable(schema.fulltext_index(self.queries, fulltext))
+    @cached_property
+    def vector_index(self) -> dict[str, Any]:
+        """The vector index of the table, if it can answer; raises as `usable` and `schema.covering_index` do."""
+        return usable(schema.covering_index(self.queries, schema.holder(self.table), self.embedding))
+
+    @cached_property
+    def vector_nodes(self) -> int:
+        """The number of nodes that may have a vector."""
+        return int(self.run(statements.holders(self.table))[0]["nodes"])
+
+    @property
+    def fulltext(self) -> FullText:
+        """The full-text index in the mapping; raises `SettingsError` if the table has none."""
+        if self.table.fulltext is None:
+            raise SettingsError(
+                f"table {self.table.name} has no full-text index: add `fulltext: {{index: NAME}}` to it in the "
+                "mapping, then delta-neo4j load creates the index"
+            )
+        return self.table.fulltext
+
+    @cached_property
+    def fulltext_index(self) -> dict[str, Any]:
+        """The full-text index of the table, if it can answer; raises as `usable` and `schema.fulltext_index` do."""
+        return usable(schema.fulltext_index(self.queries, self.fulltext))
 
 
 @contextmanager

@@ -28,17 +28,11 @@ def matching(
     `SettingsError` if the table has no full-text index in the mapping or Lucene refuses the query, `PreflightError` if
     the graph has no such index.
     """
-    table = graph.table
-    if table.fulltext is None:
-        raise SettingsError(
-            f"table {table.name} has no full-text index: add `fulltext: {{index: NAME}}` to it in the mapping, then "
-            "delta-neo4j load creates the index"
-        )
-    index = graph.fulltext_index(table.fulltext)["name"]
+    table, index = graph.table, graph.fulltext_index["name"]
     named = tuple((each.name, each.operator) for each in conditions)
     values = {f"c{number}": each.value for number, each in enumerate(conditions)}
     # Conditions, and chunks of one row, drop an unknown number of hits: then Lucene returns all.
-    limited = not conditions and table.fulltext.label == table.labels[0]
+    limited = not conditions and graph.fulltext.label == table.labels[0]
     statement = statements.words(table, named, limited=limited)
     written = query if lucene else escaped(query)
     try:

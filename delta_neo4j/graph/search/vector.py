@@ -29,17 +29,15 @@ def nearest(graph: OpenedGraph, vector: Vector, limit: int, conditions: tuple[Co
 
     Raises `PreflightError` if there is no fitting vector index, `SettingsError` if the table has no embedding.
     """
-    embedding = embedding_of(graph)
-    index = graph.vector_index(embedding)
+    embedding, index = graph.embedding, graph.vector_index
     named = tuple((each.name, each.operator) for each in conditions)
     values = {f"c{number}": each.value for number, each in enumerate(conditions)}
     parameters = {**values, "vector": vector.tolist(), "limit": limit}
-    most = int(graph.run(statements.holders(graph.table))[0]["nodes"])
     few = bool(conditions) and _at_most(graph, EXACT_ROWS, named, values)
     searched = _searched(graph, embedding, index, conditions)
     asked = wanted = limit * OVERSAMPLING
     largest = max(MOST_ASKED, wanted)
-    while not few and asked < most:
+    while not few and asked < graph.vector_nodes:
         records = graph.run(searched, index=index["name"], asked=asked, **parameters)
         found = records[0]["found"] if records else 0
         if found >= wanted or not (conditions or embedding.holder):
@@ -57,7 +55,7 @@ def vector_of(graph: OpenedGraph, key: tuple[Any, ...]) -> Vector:
 
     Raises `SettingsError` if the graph has no such row, or the row has no vector.
     """
-    embedding, shown = embedding_of(graph), ", ".join(map(str, key))
+    embedding, shown = graph.embedding, ", ".join(map(str, key))
     records = graph.run(statements.vectors_of(graph.table, embedding), key=list(key))
     if not records:
         raise SettingsError(f"the graph has no {graph.table.labels[0]} with the key {shown}")
@@ -66,13 +64,6 @@ def vector_of(graph: OpenedGraph, key: tuple[Any, ...]) -> Vector:
         raise SettingsError(f"{graph.table.labels[0]} {shown} has no vector to compare with")
     mean: Vector = np.mean(np.array(vectors, dtype=np.float32), axis=0)
     return mean
-
-
-def embedding_of(graph: OpenedGraph) -> Embedding:
-    """Return the embedding of the table; raise `SettingsError` if it has none."""
-    if graph.table.embedding is None:
-        raise SettingsError(f"table {graph.table.name} has no embedding to search; --mode text searches its texts")
-    return graph.table.embedding
 
 
 def _at_most(graph: OpenedGraph, rows: int, named: statements.Conditions, values: dict[str, Any]) -> bool:
