@@ -19,9 +19,9 @@ A micro-batch that the ledger has recorded is skipped. For any other one:
    `chunks`.
    If the table still has keys that rows said were gone: these steps once more, for the table's rows of these keys.
 9. Delete the text nodes that no row points at, and after deletes the end nodes without relationships.
-10. `dead_letters`, `registry`, `ledger`: append the dead letters, close earlier ones of the rows that are done, write the
-   micro-batch into the graph's registry, append the ledger row. A run that has lost its lease stops before step 8, or
-   here.
+10. `dead_letters`, `registry`, `ledger`: append the dead letters, close earlier ones of the rows that are done, write
+   the micro-batch into the graph's registry, append the ledger row. A run that has lost its lease stops before step 8,
+   or here.
 
 Each name in back-ticks is a hook: it receives the value of that step and returns the value to go on with.
 """
