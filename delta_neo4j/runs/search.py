@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Mapping, Table
     from delta_neo4j.settings.values import EmbeddingSettings, Neo4jSettings
 
+FUSED_DEPTH = 5  # times the rows that are wanted, in each of the lists that are fused
 MOST_FUSED = 1_000  # rows of each list of a hybrid search, unless more hits are wanted
 
 
@@ -107,7 +108,7 @@ def answer(graph: OpenedGraph, mapping: Mapping, question: Question, vectors: di
     elif question.mode == "text":
         hits = text.matching(graph, question.text, limit, conditions, lucene=question.lucene)
     else:
-        depth = max(limit, min(limit * vector.OVERSAMPLING, MOST_FUSED))
+        depth = max(limit, min(limit * FUSED_DEPTH, MOST_FUSED))
         near = vector.nearest(graph, vectors[question.text], depth, conditions)
         words = text.matching(graph, question.text, depth, conditions, lucene=question.lucene)
         hits = hybrid.fused([near, words], limit)

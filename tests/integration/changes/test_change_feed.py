@@ -132,6 +132,7 @@ def world(spark, newest_graph, loads, tmp_path):
     return made
 
 
+@pytest.mark.deep  # in `make test` a drawn history shows the same (test_histories.py)
 @pytest.mark.every_lane
 def test_a_graph_follows_the_change_feeds_of_its_tables(world, endpoint):
     """Updates, deletes, changed keys, rows of one key, dead letters, overwrites: after each run the graph is equal."""

@@ -70,9 +70,9 @@ def _agree(runs):
     assert report.is_equal, report.lines()
 
 
-@pytest.mark.parametrize("mode", ["skip", "dead_letter"])
-def test_an_edge_is_written_by_the_run_that_brings_its_end(spark, tables, newest_graph, tmp_path, mode):
+def test_an_edge_is_written_by_the_run_that_brings_its_end(spark, tables, newest_graph, tmp_path):
     """Own relationships and edge lists, with their properties; a run that was killed is made good by the next one."""
+    mode = "dead_letter"
     runs = tables(MAPPING.replace("MISSING", mode), ROWS, SCHEMAS)
     summary = runs.succeed()
     # m1 comes in the same run, after the rows that lead to it.
