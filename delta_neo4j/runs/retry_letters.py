@@ -31,6 +31,7 @@ from delta_neo4j.source.row_texts import row_json, row_key
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state import open_letters
 from delta_neo4j.state.ledger import AGAIN
+from delta_neo4j.state.mappings import MappingHistory
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -51,20 +52,26 @@ _NO_GATE = replace(LIMITS, gate_share=1_000.0)
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which open dead letters: of a table of the mapping, a reason class, a key; None: of any."""
+    """Which rows with open dead letters: of a table of the mapping, a reason class, a key; None: of any."""
 
     table: str | None = None
     reason: str | None = None
     key: str | None = None
 
     def of(self, letters: DataFrame) -> DataFrame:
-        """Return those of the open letters of a table; the key is a text, or a JSON array of several parts."""
+        """
+        Return the open letters of the chosen rows of a table; the key is a text, or a JSON array of several parts.
+
+        A row has a letter of each stage at most, and is tried as a whole.
+        """
+        every, known = letters, F.coalesce("row_key", "row")
         if self.reason is not None:
             letters = letters.where(F.col("reason_class") == self.reason)
         if self.key is not None:
             one = F.to_json(F.array(F.lit(self.key)))
             letters = letters.where(F.col("row_key").isin(self.key) | (F.col("row_key") == one))
-        return letters
+        chosen = letters.select(known.alias("known")).distinct()
+        return every.join(chosen, known == F.col("known"), "left_semi")
 
 
 ALL = Chosen()
@@ -98,9 +105,12 @@ def _run(spark: SparkSession, settings: LoadSettings, state: State, report: RunR
     ready = prepare(spark, mapping, settings, state, check(spark, mapping, settings, state))
     report.record_preflight(ready, spark.version)
     report.seconds["preflight"] = time.monotonic() - began
-    runs = reached.Runs.of(spark, state)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    with leased(connection, source_modes.tokens(tuple(tables), ready.sources), report.run_id, LIMITS):
+    with leased(connection, source_modes.tokens(tuple(tables), ready.sources), report.run_id, LIMITS) as (_, awaited):
+        if awaited:  # the run that was waited for may be the state's first
+            names = [table.name for table in mapping.tables]
+            ready = replace(ready, histories=MappingHistory.of_all(spark, state, names))
+        runs = reached.Runs.of(spark, state)
         known = [
             _retry_table(spark, settings, mapping, ready, runs, table=table, report=report, chosen=chosen)
             for table in tables
@@ -132,7 +142,8 @@ def _retry_table(
     if not step.position.has_letters:
         return True
     state = step.ledger.state
-    letters = chosen.of(open_letters.of_load(spark, state, table, load))
+    # Rows of frames are not in the table, so the table does not say what became of them.
+    letters = chosen.of(open_letters.of_load(spark, state, table, load).where(F.col("load_id") == load.load_id))
     version = reached.version_reached(spark, state, runs, table, load)
     if count := letters.count():
         log.info("letters.retried", extra={"table": table.name, "letters": count})
@@ -152,9 +163,6 @@ def _write(spark: SparkSession, step: Step, table: Table, letters: DataFrame, re
             batch = Batch(step, AGAIN, first=True, again=letters)
             batch.load(_of_letters(table, rows, letters))
             run.account = batch.account
-    except Exception as error:
-        run.error = str(error)
-        raise
     finally:
         clear_scratch(step.staging_path)
 

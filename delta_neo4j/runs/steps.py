@@ -187,10 +187,17 @@ def batch_function(spark: SparkSession, settings: LoadSettings) -> Callable[[Dat
     ready = prepare(spark, mapping, settings, state, findings)
     build = partial(fresh_step, spark, settings, table, ready, mapping.tables, run_id=uuid.uuid4().hex[:12])
     loader = BatchLoader(build(budget=budget))
-    of_feed = BatchLoader(build(budget=budget, mode=CDF)) if ready.sources[table.name].has_feed else None
+    of_feed, refused = None, ""
+    try:
+        of_feed = BatchLoader(build(budget=budget, mode=CDF))
+    except PreflightError as error:  # it counts if rows of a feed come
+        refused = str(error)
 
     def process(batch: DataFrame, batch_id: int) -> None:
-        of_batch = of_feed if of_feed and change_feed.is_feed(batch) else loader
+        is_feed = change_feed.is_feed(batch)
+        if is_feed and of_feed is None:
+            raise PreflightError(refused)
+        of_batch = of_feed if is_feed and of_feed else loader
         # A stream may run for weeks. Each of its micro-batches must be newer than everything written before it.
         of_batch.step = replace(of_batch.step, load=checkpoint.resumed(of_batch.step.load))
         with deciding_values(batch.sparkSession, of_batch.step.table.timezone):
@@ -253,4 +260,7 @@ def fresh_step(
             source_modes.check_feed(source, table, mapped)
         history.note(spark, table, source, mode, ready.database_id)
         table = history.with_retired(table, mapped)
-    return _step(settings, table, ready, load_, run_id=run_id, budget=budget)
+    step = _step(settings, table, ready, load_, run_id=run_id, budget=budget)
+    if mode == CDF:  # the guard on deletes, and the version at which they are looked up
+        step = replace(step, source_version=source.version, allow_deletes=settings.allow_deletes)
+    return step

@@ -83,8 +83,8 @@ class _Waiting:
             self.run.waiting_edges = still.select(*EDGE).distinct().count()
         closed = step.hook("waiting_closed", closed)
         if count := closed.count():
+            self._close_letters(closed, still)  # first: after a kill the entries are closed by the next run
             waiting_edges.close(self.state, closed)
-            self._close_letters(closed, still)
         log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": count})
 
     def _close_letters(self, closed: DataFrame, still: DataFrame | None) -> None:
@@ -94,9 +94,10 @@ class _Waiting:
             return
         if still is not None:
             closed = closed.join(still, ["row_key", "type"], "left_anti")
-        edges = closed.select("row_key", F.concat(F.lit("relationships "), "type").alias("stage"))
+        edges = closed.select("load_id", "row_key", F.concat(F.lit("relationships "), "type").alias("stage"))
         letters = open_letters.of_load(self.spark, self.state, step.table, step.load)
-        settled = letters.join(edges, ["row_key", "stage"], "left_semi")
+        without_end = letters.where(F.col("reason_class") == "end_missing")
+        settled = without_end.join(edges, ["load_id", "row_key", "stage"], "left_semi")
         closing = DeadLetters(self.state, step.table, step.load.load_id, AGAIN, attempt)
         closing.append(closing.closing(settled))
         step.ledger.record(self.spark, step.target.run_id, AGAIN, attempt, account=Account())

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j.state.ledger import SWEEP
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -78,6 +76,6 @@ class History:
         return [json.loads(row["summary"]) for row in newest.select("summary").collect()]
 
     def _batches(self) -> list[dict[str, Any]]:
-        batches = self.state.read(self.spark, "ledger").where(F.col("batch_id") != SWEEP)
+        batches = self.state.read(self.spark, "ledger").where(F.col("batch_id") >= 0)
         rows = batches.orderBy(F.desc("recorded_at")).limit(RECENT)
         return [row.asDict() for row in rows.select("rows_read", "embedding", "seconds").collect()]

@@ -75,7 +75,7 @@ def compared(
 
 def _letters(spark: SparkSession, state: State, place: Place) -> DataFrame:
     """Return the `row_key` of the rows that are open dead letters of the load's writer or embedder."""
-    if place.load is None or state.version(spark, "dead_letters") is None:
+    if place.load is None or any(state.version(spark, name) is None for name in ("dead_letters", "ledger")):
         return spark.createDataFrame([], "row_key STRING")
     letters = open_letters.of_load(spark, state, place.table, place.load)
     return letters.where(F.col("stage") != "validation").select("row_key")
