@@ -29,6 +29,7 @@ from delta_neo4j.graph.passes.documents import (
 from delta_neo4j.graph.passes.parameters import PropertyMaps
 from delta_neo4j.source.hashes import edge_content_hash
 from delta_neo4j.source.row_columns import RowColumns
+from delta_neo4j.source.row_texts import row_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,14 +77,13 @@ def expected(table: Table, rows: DataFrame, shape: Shape, vector: Column | None)
     """
     columns = RowColumns(table, rows.schema)
     edges = [_edge(columns, each).alias(f"e{number}") for number, (_, each) in enumerate(_mapped(table))]
-    row_key = F.to_json(F.array(*[columns.raw(p.input).cast("string") for p in table.key]))
     selected = rows.select(
         *[columns.value(p).alias(f"k{i}") for i, p in enumerate(table.key)],
         _struct(property_columns(columns, table.properties)).alias("node"),
         *edges,
         F.col("content_hash").alias("h"),
         (F.col("rel_hash") if table.edge_types else F.lit(None).cast("string")).alias("r"),
-        row_key.alias("row_key"),
+        row_key(table).alias("row_key"),
         "state",
         *([vector.alias("vector")] if vector is not None else []),
     )

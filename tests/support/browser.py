@@ -59,7 +59,7 @@ def _port(process, file):
             raise RuntimeError(f"Chromium ended with {process.returncode}")
         if file.exists() and (lines := file.read_text().split()):
             return int(lines[0])
-        time.sleep(0.1)
+        time.sleep(0.1)  # the file is written by another process
     raise RuntimeError("Chromium has not opened its port within a minute")
 
 

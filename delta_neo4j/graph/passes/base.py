@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from delta_neo4j.settings.connection import Connection
 
-OUTPUT = (
-    "kind STRING, payload STRING"  # a task returns one `count` row, and one row per refused, remaining or waiting key
-)
+# A task returns one `count` row, and one row for each refused, remaining or waiting key.
+OUTPUT = "kind STRING, payload STRING"
 TRANSACTION_BYTES = 8_000_000
 
 

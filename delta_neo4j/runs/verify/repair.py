@@ -26,6 +26,7 @@ from delta_neo4j.source import change_feed, ranking
 from delta_neo4j.source.contract import raw_column
 from delta_neo4j.source.failing_expressions import FAILED
 from delta_neo4j.source.row_columns import RowColumns
+from delta_neo4j.source.row_texts import row_key
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state.ledger import AGAIN
 from delta_neo4j.state.tables import State
@@ -104,10 +105,8 @@ class _Repair:
     def _rows(self) -> DataFrame:
         """Return the frozen sound rows of the keys that differ, and `row_key`."""
         found, compared, frozen = self.found.found, self.found.compared, self.found.rows.frozen
-        columns = RowColumns(self.found.place.table, frozen.schema)
-        row_key = F.to_json(F.array(*[columns.raw(p.input).cast("string") for p in self.found.place.table.key]))
         rows = frozen.where(F.col(ranking.STATE).isin(ranking.WINNER, ranking.SUPERSEDED)).withColumn(
-            "row_key", row_key
+            "row_key", row_key(self.found.place.table)
         )
         differing = found.where(F.col("kind") != EXTRA).select("key").distinct()
         keys = compared.select("row.key", "row.row_key").join(differing, "key", "left_semi").select("row_key")

@@ -251,7 +251,7 @@ def test_what_is_paid_for_is_given_before_the_run_stops(endpoint):
     def answer(batch):
         all_sent.wait(10)
         # The others answer after the failure: what comes late is what is looked at.
-        return (404, {}, "") if "text 0" in batch else time.sleep(0.2)
+        return (404, {}, "") if "text 0" in batch else time.sleep(0.2)  # a slow server
 
     endpoint.answer = answer
     given, _ = until_it_stops(embedder_of(endpoint.url).embed_texts(TEXTS, Calls()))
@@ -321,7 +321,7 @@ def _close(answers, before):
 def test_leaving_early_cuts_off_what_is_under_way(endpoint):
     """A caller that stops early waits for no answer and no pause, and no thread remains."""
     # Longer than the test waits: an answer that does not come.
-    endpoint.answer = lambda batch: None if "text 0" in batch else (time.sleep(30), None)[1]
+    endpoint.answer = lambda batch: None if "text 0" in batch else (time.sleep(30), None)[1]  # never in time
     before = threading.enumerate()
     answers = embedder_of(endpoint.url).embed_texts(TEXTS, Calls())
     next(answers)
