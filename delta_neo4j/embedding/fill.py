@@ -108,9 +108,14 @@ class TextEmbedding:
             distinct = _frozen(distinct, f"{self.path}/distinct")
             most = distinct.count()
         looked_up = self.cache.look_up(distinct, most or 0, version)
-        if most is not None and most <= self.cache.few_texts:
-            return self._few(looked_up, version)
-        looked_up = _frozen(looked_up, f"{self.path}/found")
+        if most is None or most > self.cache.few_texts:
+            looked_up = _frozen(looked_up, f"{self.path}/found")
+            found = self._counted(looked_up, version)
+            if sum(found.counts.values()) > self.cache.few_texts:
+                return found
+        return self._few(looked_up, version)
+
+    def _counted(self, looked_up: DataFrame, version: int | None) -> _Found:
         # A row per part that holds vectors of these texts; the row with part null counts the texts without a vector.
         long = F.when(F.col("tokens").isNull() | (F.col("tokens") > self.embedder.max_tokens), 1)
         parts = looked_up.groupBy("part").agg(F.count("*").alias("texts"), F.count(long).alias("long")).collect()
@@ -119,7 +124,7 @@ class TextEmbedding:
         return _Found(looked_up, counts, of_cache, looked_up.where(F.col("part").isNull()), version)
 
     def _few(self, looked_up: DataFrame, version: int | None) -> _Found:
-        """Collect few texts in one job: no file is written, and no other job counts or reads them."""
+        """Collect few texts: no other job counts or reads them."""
         text = F.when(F.col("part").isNull(), F.col("text")).alias("text")
         rows = looked_up.select("text_hash", "part", "tokens", text).collect()
         hashes = looked_up.sparkSession.createDataFrame([(row["text_hash"],) for row in rows], "text_hash STRING")

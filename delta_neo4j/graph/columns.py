@@ -107,7 +107,9 @@ def flag(condition: Column) -> Column:
     return F.when(condition, 1).otherwise(0)
 
 
-def end_with_fewer_nodes(rows: DataFrame, start: list[str], end: list[str]) -> list[str]:
-    """Return the key columns of that end of an edge list's rows which has fewer distinct nodes."""
+def end_with_fewer_nodes(rows: DataFrame, start_width: int, end_width: int) -> list[str]:
+    """Return the key columns (k0…) of that end of an edge list's rows which has fewer distinct nodes."""
+    names = [f"k{i}" for i in range(start_width + end_width)]
+    start, end = names[:start_width], names[start_width:]
     counts = rows.agg(F.approx_count_distinct(F.struct(*start)), F.approx_count_distinct(F.struct(*end))).collect()[0]
     return start if counts[0] <= counts[1] else end

@@ -102,14 +102,14 @@ class GraphWriter:
         """
         table, columns = self.table, RowColumns(self.table, rows.schema)
         rows, vectors, truncated, sent = self._with_vectors(rows, columns)
-        vector, text_vectors = table.vector_on_row, self.vectors
+        text_vectors = self.vectors
         work = NodePass(
             **self._pass_arguments("nodes", self.limits.node_rows),
             statement=nodes.upsert_nodes(table),
             parameters={"owner": OWNER, "source": f"{self.target.source_token}:", "maps": parameters(table)["maps"]},
             property_maps=property_maps(table.properties),
             temporals=sum(map(is_temporal, table.properties)),
-            vector_name=vector.property if vector else None,
+            with_vector=table.vector_on_row is not None,
             texts=sent,
             max_tokens=text_vectors.max_tokens if text_vectors else 0,
             edges=len(table.edge_types),
@@ -155,10 +155,11 @@ class GraphWriter:
             sibling_widths=tuple(len(each.identity) for each in self.table.siblings(relationship)),
             property_maps=content,
             temporals=sum(map(is_temporal, relationship.properties)),
+            hub=tuple(f"t{i}" for i in range(len(relationship.end_key))),
         )
         ends = edge_columns(columns, relationship)
         selected = rows.select(*self._identity(columns), F.col("rel_hash").alias("r"), *ends)
-        hub = [F.coalesce(F.col(f"t{i}").cast("string"), F.col("k0").cast("string")) for i in range(work.end_width)]
+        hub = [F.coalesce(F.col(name).cast("string"), F.col("k0").cast("string")) for name in work.hub]
         return self._run(self._by_hub(selected, hub), work)
 
     def chunks(
@@ -190,7 +191,9 @@ class GraphWriter:
 
         Counts rows `written`, `unchanged`, `superseded`, `skipped`, `dead_lettered`; `expected` is all but superseded.
         """
-        table, columns, width = self.table, RowColumns(self.table, rows.schema), len(edge.start_key)
+        table, columns = self.table, RowColumns(self.table, rows.schema)
+        selected = rows.select(*self._identity(columns), *property_columns(columns, table.properties))
+        hub = end_with_fewer_nodes(selected, len(edge.start_key), len(edge.end_key))
         work = EdgePass(
             **self._pass_arguments(edge.type, self.limits.node_rows),
             statement=edge_lists.merge_edges(table),
@@ -198,12 +201,11 @@ class GraphWriter:
             property_maps=property_maps(table.properties, absent=table.retired.properties),
             temporals=sum(map(is_temporal, table.properties)),
             skips=edge.on_missing == "skip",
-            start_width=width,
+            start_width=len(edge.start_key),
             end_width=len(edge.end_key),
+            hub=tuple(hub),
         )
-        selected = rows.select(*self._identity(columns), *property_columns(columns, table.properties))
-        names = [f"k{i}" for i in range(width + work.end_width)]
-        return self._run(self._by_hub(selected, end_with_fewer_nodes(selected, names[:width], names[width:])), work)
+        return self._run(self._by_hub(selected, hub), work)
 
     def delete(self, rows: DataFrame, table: Table) -> Written:
         """

@@ -9,7 +9,8 @@ the rows in halves. Every other failure stops the run.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from delta_neo4j import __version__
 from delta_neo4j.errors import GraphUnavailableError, SettingsError
 from delta_neo4j.graph.bolt import failures
 from delta_neo4j.graph.bolt.retries import patiently
+from delta_neo4j.graph.cypher.probes import ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,13 +67,19 @@ class Effort:
 
 @dataclass
 class WriteSession:
-    """A session in which one thread writes, a transaction at a time; `effort` counts what the transactions cost."""
+    """
+    A session in which one thread writes, a transaction at a time; `effort` counts what the transactions cost.
+
+    `seconds`: the time of the committed transactions.
+    """
 
     session: neo4j.Session
     metadata: dict[str, Any]
     retry_seconds: float
     effort: Effort = field(default_factory=Effort)
     uri: str = ""
+    seconds: float = 0.0
+    _round_trip: float | None = None
 
     def run(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """
@@ -82,19 +90,29 @@ class WriteSession:
         """
 
         @neo4j.unit_of_work(metadata=self.metadata)
-        def work(transaction: neo4j.ManagedTransaction) -> tuple[list[dict[str, Any]], int]:
-            result = transaction.run(statement, parameters)
-            return result.data(), result.consume().counters.nodes_created
+        def work(transaction: neo4j.ManagedTransaction) -> tuple[list[dict[str, Any]], neo4j.ResultSummary, float]:
+            began, result = time.monotonic(), transaction.run(statement, parameters)
+            return result.data(), result.consume(), began
 
         try:
-            records, created = patiently(
+            records, summary, began = patiently(
                 partial(self.session.execute_write, work), self._is_repeated, self.retry_seconds
             )
         except _ERRORS as error:
             raise self._sorted(error) from error
         self.effort.transactions += 1
-        self.effort.nodes_created += created
+        self.effort.nodes_created += summary.counters.nodes_created
+        self.seconds += time.monotonic() - began
         return records
+
+    def round_trip(self) -> float:
+        """Return the seconds to the server and back; measured once, 0 if that fails. Not while a transaction runs."""
+        if self._round_trip is None:
+            began, self._round_trip = time.monotonic(), 0.0
+            with suppress(*_ERRORS):
+                self.session.run(ANSWER).consume()
+                self._round_trip = time.monotonic() - began
+        return self._round_trip
 
     def bookmarks(self) -> list[str]:
         """Return the bookmarks of the last transaction: a later session that waits for them sees its writes."""
@@ -146,18 +164,30 @@ def smallest(send: Callable[[], Any], retry_seconds: float) -> Any:
 def open_writing(
     connection: Connection, metadata: dict[str, Any], bookmarks: Iterable[str] = ()
 ) -> Iterator[WriteSession]:
-    """
-    Open a driver and a session for writing, for a `with` block.
+    """Open a driver and a session for writing, for a `with` block; the parameters are those of `sessions`."""
+    with sessions(connection, metadata, bookmarks) as open_session:
+        yield open_session()
 
-    The session sees the writes of the transactions behind `bookmarks`. Neo4j's list of transactions shows `metadata`.
+
+@contextmanager
+def sessions(
+    connection: Connection, metadata: dict[str, Any], bookmarks: Iterable[str] = ()
+) -> Iterator[Callable[[], WriteSession]]:
+    """
+    Open a driver for a `with` block, and return a function that opens a session for writing.
+
+    The sessions see the writes of the transactions behind `bookmarks`. Neo4j's list of transactions shows `metadata`.
     """
     awaited = neo4j.Bookmarks.from_raw_values(bookmarks)
-    with (
+    with ExitStack() as stack:
         # `patiently` retries: the driver would repeat a transaction that is too large.
-        open_driver(connection, retry_seconds=0) as driver,
-        driver.session(database=connection.database, bookmarks=awaited) as session,
-    ):
-        yield WriteSession(session, metadata, connection.retry_seconds, uri=connection.uri)
+        driver = stack.enter_context(open_driver(connection, retry_seconds=0))
+
+        def open_session() -> WriteSession:
+            session = stack.enter_context(driver.session(database=connection.database, bookmarks=awaited))
+            return WriteSession(session, metadata, connection.retry_seconds, uri=connection.uri)
+
+        yield open_session
 
 
 def open_driver(

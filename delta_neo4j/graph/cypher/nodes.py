@@ -15,14 +15,16 @@ def upsert_nodes(table: Table) -> str:
     """
     Build the upsert of nodes; a row with an older version than its node changes nothing.
 
-    Parameters: `$owner`, `$source`, `$maps` (prefixes of flattened maps), `$rows` of {k0…: key, p: plain properties,
-    s0…, n0…: seconds and nanoseconds of the temporal properties, v: version, h: content hash, w: 1 without a vector,
-    x: 1 with a truncated text (null: unknown), e0…: how many edges the row has of that type}. Versions are compared
-    only if they have the same source token. Returns (outcome, rows, without_text, truncated, length_unknown, e0…) with
+    Parameters: `$owner`, `$source`, `$maps` (prefixes of flattened maps), `$vectors`, `$rows` of {k0…: key, p: plain
+    properties, s0…, n0…: seconds and nanoseconds of the temporal properties, e: the place of its vector in `$vectors`,
+    v: version, h: content hash, w: 1 without a vector, x: 1 with a truncated text (null: unknown), e0…: how many edges
+    the row has of that type}. Versions are compared only if they have the same source token. Returns (outcome, rows,
+    without_text, truncated, length_unknown, e0…) with
     outcomes written, unchanged, superseded.
     """
     labels = "".join(f":{quoted(label)}" for label in table.labels[1:])
-    values = temporals(table.properties, "n") + (f", n{labels}" if labels else "")
+    vector = f", n.{quoted(table.vector_on_row.property)} = $vectors[row.e]" if table.vector_on_row else ""
+    values = vector + temporals(table.properties, "n") + (f", n{labels}" if labels else "")
     edges = "".join(f", sum(row.e{i}) AS e{i}" for i in range(len(table.edge_types)))
     return f"""UNWIND $rows AS row
 MERGE (n:{quoted(table.labels[0])} {{{matching(table.key, "k")}}})

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from delta_neo4j.errors import DeadLetterGateError, GraphRefusedError, GraphUnavailableError, LoaderError, travelling
-from delta_neo4j.graph.bolt.transactions import RefusedError, TooLargeError, WriteSession, open_writing, smallest
-from delta_neo4j.graph.passes.parameters import Rows
+from delta_neo4j.graph.bolt.transactions import RefusedError, TooLargeError, WriteSession, sessions, smallest
+from delta_neo4j.graph.passes.lanes import Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from delta_neo4j.graph.passes.parameters import Rows
     from delta_neo4j.settings.connection import Connection
 
 # A task returns one `count` row, and one row for each refused, remaining or waiting key.
@@ -33,6 +37,9 @@ TRANSACTION_BYTES = 8_000_000
 class Pass:
     """
     One pass over rows: `statement` runs once per transaction, with `parameters` and at most `batch_rows` rows.
+
+    `hub`: columns of the node that rows lock; rows with the same values follow each other. If they share a transaction,
+    the next one need not wait for its end.
 
     A key has `key_width` columns. `metadata` names the transactions in Neo4j. The pass sees the writes of the
     transactions behind `bookmarks`. A task that has more than `refusals_allowed` refused rows fails.
@@ -46,6 +53,7 @@ class Pass:
     batch_rows: int
     refusals_allowed: int
     bookmarks: tuple[str, ...] = ()
+    hub: tuple[str, ...] = ()
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """
@@ -53,13 +61,14 @@ class Pass:
 
         Raises `FarSideError` with the class and message of a `LoaderError`.
         """
-        with travelling(), open_writing(self.connection, self.metadata, self.bookmarks) as session:
-            task = Task(self, session)
-            for batch in batches:
-                task.write_batch(batch)
-            task.counts["tasks"] += 1
-            last = session.bookmarks()
-        yield task.result(last)
+        with travelling(), sessions(self.connection, self.metadata, self.bookmarks) as open_session:
+            with closing(Lanes(open_session)) as lanes:
+                task = Task(self, lanes)
+                for batch in batches:
+                    task.write_batch(batch)
+                lanes.finish()
+            result = task.result()
+        yield result
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
         """Convert a record batch to the rows of a statement."""
@@ -80,6 +89,16 @@ def stopping(what: str, error: RefusedError) -> LoaderError:
     return GraphUnavailableError(f"{what}: {error.reason[:300]}; remove the cause and run again")
 
 
+def whole_hubs(batch: pa.RecordBatch, hub: tuple[str, ...]) -> int:
+    """Return how many rows before the last one to take: those before its hub's, if that leaves at least half."""
+    most: int = batch.num_rows - 1
+    of_hub = [batch.column(name).to_pylist() for name in hub]
+    taken = most
+    while of_hub and taken > most // 2 and all(column[taken - 1] == column[most] for column in of_hub):
+        taken -= 1
+    return taken if taken > most // 2 else most
+
+
 @dataclass
 class Task:
     """
@@ -90,7 +109,7 @@ class Task:
     """
 
     work: Pass
-    session: WriteSession
+    lanes: Lanes
     counts: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     remaining: list[list[Any]] = field(default_factory=list)
@@ -98,58 +117,65 @@ class Task:
     largest: int = 0
     limit: int = 0
     too_large: int = 0
+    _changing: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         """Start with transactions of `batch_rows` rows."""
         self.largest = self.limit = self.work.batch_rows
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
-        """Write a record batch in transactions of at most `largest` rows and about `TRANSACTION_BYTES`."""
+        """Begin to write a record batch in transactions of at most `largest` rows and about `TRANSACTION_BYTES`."""
         # A converted vector takes about three times its float32 bytes, so a limit in rows alone would not do.
         each = max(1, batch.nbytes // max(1, batch.num_rows))
         at = 0
         while at < batch.num_rows:
-            size = max(1, min(self.largest, TRANSACTION_BYTES // each))
-            self.write(self.work.rows(batch.slice(at, size)))
-            at += size
+            part = batch.slice(at, max(1, min(self.largest, TRANSACTION_BYTES // each)))
+            if at + len(part) < batch.num_rows:
+                part = part.slice(0, whole_hubs(batch.slice(at, len(part) + 1), self.work.hub))
+            self.lanes.run(partial(self.write, self.work.rows(part)))
+            at += len(part)
 
-    def write(self, rows: Rows) -> None:
+    def write(self, rows: Rows, session: WriteSession) -> None:
         """
-        Write rows in one transaction; if Neo4j refuses it, write its halves, down to the refused row.
+        Write rows in one transaction; if Neo4j refuses it, write its parts, down to the refused row.
 
-        Raises `GraphUnavailableError` if others leave no memory for one row, `DeadLetterGateError` as `refuse` does.
+        Several threads write at the same time. Raises `GraphUnavailableError` if others leave no memory for one row,
+        `DeadLetterGateError` as `refuse` does.
         """
         before = self.too_large, self.largest, self.limit
         try:
-            records = self._send(rows)
+            records = self._send(rows, session)
         except RefusedError as error:
-            if len(rows) == 1:
-                self.too_large += isinstance(error, TooLargeError)
-                self.refuse(rows[0], error)
-                return
-            if isinstance(error, TooLargeError):
-                self._shrink(len(rows) // 2, error)
+            with self._changing:
+                if len(rows) == 1:
+                    self.too_large += isinstance(error, TooLargeError)
+                    self.refuse(rows[0], error)
+                    return
+                if isinstance(error, TooLargeError):
+                    self._shrink(len(rows) // 2, error)
         else:
-            self.work.tally(rows, records, self)
-            self.largest, self.limit = max(self.largest, len(rows)), max(self.limit, len(rows))
+            with self._changing:
+                self.work.tally(rows, records, self)
+                self.largest, self.limit = max(self.largest, len(rows)), max(self.limit, len(rows))
             return
-        middle = len(rows) // 2
-        self.write(Rows(rows[:middle]))
-        self.write(Rows(rows[middle:]))
-        if self.too_large > before[0]:  # the cause was such a row, not the number of rows
-            _, self.largest, self.limit = before
+        size = min(-(-len(rows) // 2), self.largest)  # another transaction may have found out what fits
+        for at in range(0, len(rows), size):
+            self.write(rows.part(at, at + size), session)
+        with self._changing:
+            if self.too_large > before[0]:  # the cause was such a row, not the number of rows
+                _, self.largest, self.limit = before
 
-    def _send(self, rows: Rows) -> list[dict[str, Any]]:
+    def _send(self, rows: Rows, session: WriteSession) -> list[dict[str, Any]]:
         def send() -> list[dict[str, Any]]:
-            return self.session.run(self.work.statement, {"rows": rows, **self.work.parameters})
+            return session.run(self.work.statement, {**rows.parameters(), **self.work.parameters})
 
         return send() if len(rows) > 1 else smallest(send, self.work.connection.retry_seconds)
 
     def _shrink(self, rows: int, error: TooLargeError) -> None:
         self.counts["halved"] += 1
-        self.largest = rows  # remembered: the next transactions start at this size
+        self.largest = min(self.largest, rows)  # remembered: the next transactions start at this size
         if not error.shared:
-            self.limit = rows
+            self.limit = min(self.limit, rows)
 
     def wait(self, row: dict[str, Any]) -> None:
         """Record the key of a row whose edge found no end."""
@@ -166,10 +192,12 @@ class Task:
                 f"{error.reason[:300]}; remove the cause and run again"
             )
 
-    def result(self, bookmarks: list[str]) -> pa.RecordBatch:
+    def result(self) -> pa.RecordBatch:
         """Return counts, bookmarks, refused rows and keys as the rows that the task returns to Spark."""
-        effort = self.session.effort
-        counts = {**self.counts, **vars(effort)}
+        counts = Counter({**self.counts, "tasks": 1})
+        for session in self.lanes.sessions:
+            counts.update(vars(session.effort))
+        bookmarks = sorted(each for session in self.lanes.sessions for each in session.bookmarks())
         lines = [
             ("count", {"counts": counts, "bookmarks": bookmarks, "limit": self.limit}),
             *(("refused", refusal) for refusal in self.refusals),

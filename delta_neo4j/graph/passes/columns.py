@@ -9,7 +9,6 @@ import pyarrow as pa  # noqa: TC002
 from delta_neo4j.errors import BalanceError
 from delta_neo4j.graph.passes.parameters import PropertyMaps, Rows, epochs
 
-NODE_ROWS, RELATIONSHIP_ROWS = 1_000, 2_000  # rows per transaction; more rows are slower (measured)
 NO_PROPERTIES = PropertyMaps(())
 
 

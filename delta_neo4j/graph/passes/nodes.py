@@ -23,7 +23,7 @@ class NodePass(Pass):
 
     property_maps: PropertyMaps = NO_PROPERTIES
     temporals: int = 0
-    vector_name: str | None = None
+    with_vector: bool = False
     texts: dict[str, tuple[bytes, int | None]] | None = (
         None  # vector and tokens by text hash, if rows have only the hash
     )
@@ -31,17 +31,16 @@ class NodePass(Pass):
     edges: int = 0
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
-        """Build {k0…, p, v, h, w, x, e0…, s0…, n0…} for each row; raise `BalanceError` if a vector is missing."""
-        more, truncated = {}, None
-        if self.vector_name:
-            more[self.vector_name], truncated = self._vectors(batch)
+        """Build {k0…, p, v, h, w, x, e0…, s0…, n0…, e} for each row; raise `BalanceError` if a vector is missing."""
+        row_vectors, truncated = self._vectors(batch) if self.with_vector else (None, None)
         fixed = [*keys(self.key_width), "v", "h", "w", *(f"e{i}" for i in range(self.edges))]
         columns = {name: values(batch.column(name)) for name in fixed}
         columns |= {
             "x": values(batch.column("x")) if truncated is None else truncated,
-            "p": self.property_maps.of(batch, more),
+            "p": self.property_maps.of(batch),
         }
-        return rowwise(columns | moments(batch, self.temporals))
+        rows = rowwise(columns | moments(batch, self.temporals))
+        return rows if row_vectors is None else rows.with_vectors(row_vectors)
 
     def _vectors(self, batch: pa.RecordBatch) -> tuple[list[list[float] | None], list[int | None] | None]:
         """Return each row's vector and, if the pass has the `texts`, whether its text is truncated (None: unknown)."""

@@ -17,17 +17,48 @@ import pyarrow as pa
 from delta_neo4j.graph.bolt.points import point
 
 
-class Rows(list[dict[str, Any]]):
+class _Unshown(list[Any]):
     """
-    The `$rows` of a statement: a list with a short `repr`.
+    A list with a short `repr`.
 
     The `neo4j` driver formats every parameter for a debug line, even if nothing logs it. With 384 floats in a row this
     takes longer than everything else together. The driver packs a subclass of list like a list; no row gets into a log.
     """
 
     def __repr__(self) -> str:
-        """Return the number of rows."""
-        return f"<{len(self)} rows>"
+        """Return the number of items."""
+        return f"<{len(self)} items>"
+
+
+class Rows(_Unshown):
+    """
+    The `$rows` of a statement: a list of maps.
+
+    `vectors`: the distinct vectors of the rows, of which a row's `e` is the position (null: none); None if the rows
+    have no vectors.
+    """
+
+    vectors: _Unshown | None = None
+
+    def with_vectors(self, row_vectors: list[list[float] | None]) -> Rows:
+        """Return these rows, each with its vector; rows of one text share a list, which is sent once."""
+        places = {id(vector): vector for vector in row_vectors if vector is not None}
+        self.vectors = _Unshown(places.values())
+        numbers = {each: number for number, each in enumerate(places)}
+        for row, vector in zip(self, row_vectors, strict=True):
+            row["e"] = None if vector is None else numbers[id(vector)]
+        return self
+
+    def part(self, start: int, end: int) -> Rows:
+        """Return some of the rows, with no other vectors than theirs."""
+        rows = Rows(self[start:end])
+        if self.vectors is None:
+            return rows
+        return rows.with_vectors([None if row["e"] is None else self.vectors[row["e"]] for row in rows])
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the rows, and their vectors if they have any, as parameters of a statement."""
+        return {"rows": self} if self.vectors is None else {"rows": self, "vectors": self.vectors}
 
 
 def values(column: pa.Array) -> list[Any]:
@@ -82,9 +113,9 @@ class PropertyMaps:
     maps: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
 
-    def of(self, batch: pa.RecordBatch, more: dict[str, list[Any]] | None = None) -> list[dict[str, Any]]:
-        """Return each row's map; `more` has the values of further properties, by name."""
-        columns = {name: values(batch.column(f"p{i}")) for i, name in enumerate(self.names)} | (more or {})
+    def of(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        """Return each row's map."""
+        columns = {name: values(batch.column(f"p{i}")) for i, name in enumerate(self.names)}
         for name in self.points:
             columns[name] = [point(place) for place in columns[name]]
         names = tuple(columns)

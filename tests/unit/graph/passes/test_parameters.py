@@ -62,4 +62,14 @@ def test_vectors_come_from_bytes_and_from_lists_alike():
 
 def test_the_rows_parameter_shows_its_size_only():
     """Row contents stay out of logs, and formatting them costs nothing."""
-    assert repr(Rows([{"secret": 1}] * 3)) == "<3 rows>"
+    assert repr(Rows([{"secret": 1}] * 3)) == "<3 items>"
+    assert repr(Rows([{}]).with_vectors([[1.0]]).parameters()["vectors"]) == "<1 items>"
+
+
+def test_a_vector_travels_once_for_all_rows_that_share_it():
+    """Also when the rows are cut into parts: each part has its own vectors and no others."""
+    one, two = [1.0, 2.0], [3.0, 4.0]
+    rows = Rows({"k0": number} for number in range(4)).with_vectors([one, two, None, one])
+    assert ([row["e"] for row in rows], rows.parameters()["vectors"]) == ([0, 1, None, 0], [one, two])
+    part = rows.part(1, 3)
+    assert ([row["e"] for row in part], part.parameters()["vectors"]) == ([0, None], [two])
