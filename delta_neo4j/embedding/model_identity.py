@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,25 +18,36 @@ if TYPE_CHECKING:
     from delta_neo4j.state.tables import State
 
 
-def known(spark: SparkSession, state: State, name: str, probes: Vector) -> str | None:
+class Recorded(NamedTuple):
+    """A model that a state has vectors of: `probes` are its vectors of the probe texts."""
+
+    model_id: str
+    name: str
+    probes: Vector
+
+
+def recorded(spark: SparkSession, state: State) -> list[Recorded]:
+    """Return the state's models, oldest first."""
+    rows = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
+    return [Recorded(row["model_id"], row["name"], np.array(json.loads(row["probes"]), np.float32)) for row in rows]
+
+
+def known(models: list[Recorded], name: str, probes: Vector) -> str | None:
     """
     Return the id of the model with these probe vectors, shape (probes, dimension); None if the state has no model yet.
 
     A state holds vectors of one model: raises ModelIdentityError for another model's probe vectors. They are compared
     by cosine, because a digest of rounded numbers changes with batching and CPU.
     """
-    models = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
-    for row in models:
-        recorded = np.array(json.loads(row["probes"]), dtype=np.float32)
-        if recorded.shape == probes.shape and lowest_cosine(recorded, probes) >= SAME_MODEL:
-            return str(row["model_id"])
+    for model in models:
+        if model.probes.shape == probes.shape and lowest_cosine(model.probes, probes) >= SAME_MODEL:
+            return model.model_id
     if not models:
         return None
-    same_size = [row for row in models if row["dimension"] == probes.shape[1]]
-    others = [np.array(json.loads(row["probes"]), dtype=np.float32) for row in same_size]
+    others = [model.probes for model in models if model.probes.shape[1] == probes.shape[1]]
     nearest = max((lowest_cosine(vectors, probes) for vectors in others), default=0.0)
     raise ModelIdentityError(
-        f"{name} answers with another model than {models[0]['name']}, whose vectors this state holds "
+        f"{name} answers with another model than {models[0].name}, whose vectors this state holds "
         f"(cosine {nearest:.4f} on the probe texts): name the endpoint that was used before, or use another --state"
     )
 
@@ -46,4 +57,4 @@ def mint(spark: SparkSession, state: State, name: str, probes: Vector) -> str:
     model_id = uuid.uuid4().hex[:12]
     row = (model_id, name, probes.shape[1], json.dumps(probes.tolist()), dt.datetime.now(dt.UTC))
     state.append_rows(spark, "models", [row])
-    return known(spark, state, name, probes) or model_id
+    return known(recorded(spark, state), name, probes) or model_id

@@ -27,6 +27,7 @@ from delta_neo4j.state.mappings import MappingHistory
 if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.mapping.plan import Mapping, Table
+    from delta_neo4j.settings.connection import Connection
     from delta_neo4j.settings.values import LoadSettings, TextSettings
     from delta_neo4j.source.delta import SourceVersion
     from delta_neo4j.state.tables import State
@@ -75,9 +76,12 @@ def check(
     """
     choose.has_text(mapping, settings.embedding)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    version, database = server_version(connection), database_id(connection)
-    check_writes(connection, mapping)
-    findings = check_texts(spark, mapping, settings, state, frames)
+    with ThreadPoolExecutor(1) as beside:
+        graph = beside.submit(_check_graph, connection, mapping)  # Neo4j may be far, and Spark has its own work
+        try:
+            findings = check_texts(spark, mapping, settings, state, frames)
+        finally:  # of two faults the graph's is told: it is the quicker one to find again
+            version, database = graph.result()
     new_tables = [table for table in mapping.tables if findings.histories[table.name].is_new_to(database)]
     newly_mapped = [table for table in mapping.tables if not findings.histories[table.name].knows(table, database)]
     if newly_mapped:
@@ -88,6 +92,13 @@ def check(
     return replace(findings, server_version=version, database_id=database, runner=pass_runner)
 
 
+def _check_graph(connection: Connection, mapping: Mapping) -> tuple[str, str | None]:
+    """Return the server's version and the database's id; raise the error of a user who may not write."""
+    version, database = server_version(connection), database_id(connection)
+    check_writes(connection, mapping)
+    return version, database
+
+
 def check_texts(
     spark: SparkSession,
     mapping: Mapping,
@@ -96,13 +107,18 @@ def check_texts(
     frames: dict[str, SourceVersion] | None = None,
 ) -> Findings:
     """Check everything that embedding needs: tables, Volumes, an embedder that answers, the model of the state."""
-    sources, histories = _check_tables(spark, mapping, settings, state, frames or {})
-    grants.check_volumes(spark, (settings.state, settings.checkpoints))
     has_text = choose.has_text(mapping, settings.embedding)
-    return Findings(sources, histories, _check_model(spark, mapping, settings, state) if has_text else None)
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(model_identity.recorded, spark, state) if has_text else None
+        sources, histories = _check_tables(spark, mapping, settings, state, frames or {})
+        grants.check_volumes(spark, (settings.state, settings.checkpoints))
+        model = _check_model(spark, mapping, settings, reading.result()) if reading else None
+    return Findings(sources, histories, model)
 
 
-def _check_model(spark: SparkSession, mapping: Mapping, settings: TextSettings, state: State) -> Model:
+def _check_model(
+    spark: SparkSession, mapping: Mapping, settings: TextSettings, recorded: list[model_identity.Recorded]
+) -> Model:
     dimension = text_dimension(mapping)
     embedder, reason, probes = choose.first_answering(
         settings.embedding,
@@ -110,7 +126,7 @@ def _check_model(spark: SparkSession, mapping: Mapping, settings: TextSettings, 
         spark,
         lambda candidate: probe(candidate, spark, dimension),
     )
-    model_id = model_identity.known(spark, state, embedder.model_name, probes)
+    model_id = model_identity.known(recorded, embedder.model_name, probes)
     return Model(embedder, reason, probes, model_id)
 
 

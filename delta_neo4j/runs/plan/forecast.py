@@ -169,7 +169,7 @@ class _Planner:
         if not vectors.keys() >= set(PROBES):
             raise NotOfferedError(f"{embedder.model_name} does not embed a plain sentence by {embedder.strategy}")
         probes = np.stack([vectors[text] for text in PROBES])
-        model_id = model_identity.known(self.spark, self.state, embedder.model_name, probes)
+        model_id = model_identity.known(model_identity.recorded(self.spark, self.state), embedder.model_name, probes)
         return model_id, len(texts) / seconds if is_typical else None
 
 

@@ -45,14 +45,14 @@ def test_the_same_model_on_another_cpu_or_in_another_batch_is_the_same():
     """No bit of its vectors need be equal: a cosine of 0.9999 and more is the same model, under another name, too."""
     near = _beside(0.99995)
     assert not np.isin(near, HELD).any()
-    assert model_identity.known(None, _state(("m1", HELD)), "another name", near) == "m1"
+    assert model_identity.known(model_identity.recorded(None, _state(("m1", HELD))), "another name", near) == "m1"
 
 
 @pytest.mark.parametrize("cosine", [0.9998, 0.99, 0.5])
 def test_a_model_that_answers_otherwise_is_another_one(cosine):
     """A fine-tuned one, too."""
     with pytest.raises(ModelIdentityError, match=r"another model than m1.*cosine 0\.\d{4}"):
-        model_identity.known(None, _state(("m1", HELD)), "e", _beside(cosine))
+        model_identity.known(model_identity.recorded(None, _state(("m1", HELD))), "e", _beside(cosine))
 
 
 def test_one_text_that_differs_is_enough():
@@ -60,9 +60,9 @@ def test_one_text_that_differs_is_enough():
     mixed = HELD.copy()
     mixed[1] = _beside(0.9)[1]
     with pytest.raises(ModelIdentityError):
-        model_identity.known(None, _state(("m1", HELD)), "e", mixed)
+        model_identity.known(model_identity.recorded(None, _state(("m1", HELD))), "e", mixed)
 
 
 def test_a_state_without_a_model_knows_none():
     """The run then mints one."""
-    assert model_identity.known(None, _state(), "e", HELD) is None
+    assert model_identity.known(model_identity.recorded(None, _state()), "e", HELD) is None
