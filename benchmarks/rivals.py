@@ -21,6 +21,11 @@ def old_python() -> str:
     return str(python)
 
 
+def old_java() -> dict[str, str]:
+    """Return the variables of Spark 3.5's Java: no options of the caller, whose class archive is of Spark 4.0."""
+    return {"JAVA_HOME": str(spark_java(machine_only=True).home), "SPARK_SUBMIT_OPTS": ""}
+
+
 def connector_jar(folder: Path) -> Path:
     """Fetch the connector's jar into `folder` through Maven; raise RuntimeError if it cannot be fetched."""
     command = [
