@@ -68,11 +68,11 @@ def run_command(
 def _run(
     target: Target, program: list[str], flags: list[str], state: str, watch: Callable[[int], object] | None
 ) -> Run:
+    command, environment = [sys.executable, *program, "--json", *flags], job_environment(target) | java_with_archive()
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, *program, "--json", *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=state, env=job_environment(target) | java_with_archive(),
-    )  # fmt: skip
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=state, env=environment
+    )
     if watch:
         watch(process.pid)
     lines: list[tuple[float, str]] = []
@@ -83,14 +83,14 @@ def _run(
     seconds = time.monotonic() - began
     reader.join()
     if process.returncode:
-        raise RuntimeError(f"{program[-1]} ended with {process.returncode}: {''.join(line for _, line in lines)[-2000:]}")
+        log = "".join(line for _, line in lines)
+        raise RuntimeError(f"{program[-1]} ended with {process.returncode}: {log[-2000:]}")
     events = [Event(moment, found[1]) for moment, line in lines if (found := _EVENT.match(line))]
     return Run(json.loads(output.splitlines()[-1]), round(seconds, 2), events)
 
 
 def _read(log: IO[str], began: float, lines: list[tuple[float, str]]) -> None:
-    for line in log:
-        lines.append((time.monotonic() - began, line))
+    lines.extend((time.monotonic() - began, line) for line in log)
 
 
 @cache

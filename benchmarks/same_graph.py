@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 Graph = dict[str, int]  # each thing that a graph holds, in words, with its number
 
+_NODE = "MATCH (n) WHERE NOT any(label IN labels(n) WHERE label STARTS WITH '_')"
+_LABELS = "reduce(text = '', label IN labels(n) | text + ':' + label)"
+_NAMES = "UNWIND keys(of) AS name WITH kind, name WHERE NOT name STARTS WITH '_dn_'"
+_COUNTED = "RETURN 'property ' + kind + '.' + name AS what, count(*) AS number"
 _STATEMENTS = (
-    "MATCH (n) WHERE NOT any(label IN labels(n) WHERE label STARTS WITH '_') "
-    "RETURN 'nodes ' + reduce(all = '', label IN labels(n) | all + ':' + label) AS what, count(*) AS number",
-    "MATCH (n) WHERE NOT any(label IN labels(n) WHERE label STARTS WITH '_') "
-    "UNWIND keys(n) AS name WITH labels(n) AS labels, name WHERE NOT name STARTS WITH '_dn_' "
-    "RETURN 'property ' + reduce(all = '', label IN labels | all + ':' + label) + '.' + name AS what, "
-    "count(*) AS number",
+    f"{_NODE} RETURN 'nodes ' + {_LABELS} AS what, count(*) AS number",
+    f"{_NODE} WITH n AS of, {_LABELS} AS kind {_NAMES} {_COUNTED}",
     "MATCH ()-[r]->() RETURN 'relationships ' + type(r) AS what, count(*) AS number",
-    "MATCH ()-[r]->() UNWIND keys(r) AS name WITH type(r) AS type, name WHERE NOT name STARTS WITH '_dn_' "
-    "RETURN 'property ' + type + '.' + name AS what, count(*) AS number",
+    f"MATCH ()-[of]->() WITH of, type(of) AS kind {_NAMES} {_COUNTED}",
 )
 _INDEXES = (
     "SHOW INDEXES YIELD type, state, labelsOrTypes, properties WHERE type <> 'LOOKUP' "

@@ -34,7 +34,7 @@ import click
 from benchmarks import rivals
 from benchmarks.far import far_away
 from benchmarks.job import java_with_archive, job_environment, run_job
-from benchmarks.results import Round, versions, warm_rates, write_result
+from benchmarks.results import Round, size, versions, warm_rates, write_result
 from benchmarks.rows import BenchmarkRows, prepare_rows
 from benchmarks.same_graph import check_equal, describe
 from benchmarks.services import ROOT, own_services
@@ -177,12 +177,7 @@ def key(name: str, rows: int, far: int) -> str:
         name = f"far_{short}" if far == FAR else f"far_{far}_{short}"
     if rows == ROWS:
         return name
-    return "job_bare" if (name, rows) == ("write_ceiling", 5 * ROWS) else f"{name}{size(rows)}"
-
-
-def size(rows: int) -> str:
-    """Return the suffix of a run with another number of rows than usual."""
-    return "" if rows == ROWS else f"_{rows / 1_000:g}k"
+    return "job_bare" if (name, rows) == ("write_ceiling", 5 * ROWS) else f"{name}{size(rows, ROWS)}"
 
 
 @click.command()
@@ -210,7 +205,7 @@ def main(
         how = {"rows": rows, "distinct_texts": distinct_texts, "rounds": rounds, "far": far}
         measured = measure(Path(folder), version, writers, **how)
     result = write_result(
-        f"write_far_{far}{size(rows)}" if far else f"write{size(rows)}",
+        f"write_far_{far}{size(rows, ROWS)}" if far else f"write{size(rows, ROWS)}",
         rounds=measured,
         rates=warm_rates(measured),
         ratios={key(name, rows, far): ratio for name, ratio in ratios(measured).items()},
