@@ -10,7 +10,9 @@ from dev.java import spark_java
 from dev.maven import maven_command
 
 CONNECTOR = "benchmarks.connector"  # the module that uses it
-_COORDINATES = "org.neo4j:neo4j-connector-apache-spark_2.12:5.0.3_for_spark_3"  # shaded: its own Neo4j driver is inside
+CONNECTOR_VERSION = "5.0.3"
+# Shaded: its own Neo4j driver is inside.
+_COORDINATES = f"org.neo4j:neo4j-connector-apache-spark_2.12:{CONNECTOR_VERSION}_for_spark_3"
 
 
 def old_python() -> str:

@@ -209,7 +209,7 @@ def main(
         rounds=measured,
         rates=warm_rates(measured),
         ratios={key(name, rows, far): ratio for name, ratio in ratios(measured).items()},
-        versions=versions(neo4j_server=version),
+        versions=versions(neo4j_server=version, spark_connector=rivals.CONNECTOR_VERSION),
     )
     if as_json:
         print(json.dumps(result))
