@@ -47,7 +47,7 @@ class Run:
         stages = self.result["seconds"]
         # The summary counts from the run's beginning; preflight ends at this event, and tells when the run began.
         began = next(event.seconds for event in self.events if event.name == "embedder.chosen") - stages["preflight"]
-        first_row = began + stages["first_row"] - stages["startup"]
+        first_row: float = began + stages["first_row"] - stages["startup"]
         last_commit = max(event.seconds for event in self.events if event.name == "batch.loaded")
         return round(last_commit - first_row, 2)
 

@@ -11,7 +11,6 @@ import json
 import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ class Sampler(threading.Thread):
         self._ended = threading.Event()
         self.times: list[float] = []
         self.totals: dict[str, list[float]] = {name: [] for name in KINDS}
-        self._before: Counter[str] = Counter()
+        self._before = dict.fromkeys(KINDS, 0.0)
 
     def run(self) -> None:
         """Sample until `stop` is called."""
@@ -81,9 +80,9 @@ class Sampler(threading.Thread):
         self.times.append(moment)
         self._before = now
 
-    def _cpu(self) -> Counter[str]:
+    def _cpu(self) -> dict[str, float]:
         """Return the CPU seconds so far of the processes of each kind."""
-        used: Counter[str] = Counter()
+        used = dict.fromkeys(KINDS, 0.0)
         job = _family(self._job)
         for process in {*job, *_family(psutil.Process())}:
             try:
