@@ -49,7 +49,7 @@ def _load(target: Target, mapping: str, source: str) -> dict[str, float]:
 
 
 def _round(target: Target, rows: BenchmarkRows, in_order: BenchmarkRows) -> Round:
-    """Fill an empty graph with each writer; raise RuntimeError if a graph is not complete or two differ."""
+    """Fill an empty graph with each writer; raise RuntimeError if one is not complete or two on rows differ."""
     source = rows.tables.removals
     writers = {each: partial(_load, target, mapping, source) for each, mapping in MAPPINGS.items()}
     writers["bare_on_rows"] = partial(run_ceiling_process, target, rows)
@@ -66,8 +66,8 @@ def _round(target: Target, rows: BenchmarkRows, in_order: BenchmarkRows) -> Roun
         wanted = [rows.distinct_texts, 3 * rows.count] if on_texts else [rows.count, 2 * rows.count]
         if held != wanted:
             raise RuntimeError(f"{name} left {held} vectors and relationships, {wanted} are wanted")
-    for shape in MAPPINGS:
-        check_equal({name: graph for name, graph in graphs.items() if name.endswith(shape)}, shape)
+    # The script finds a text's node by the text, the job by the text's hash: those graphs are not equal.
+    check_equal({name: graph for name, graph in graphs.items() if name.endswith("on_rows")}, "on_rows")
     return measured
 
 
