@@ -73,7 +73,7 @@ check: install ## Lint, types, imports
 	@$(BIN)/shellcheck setup_secrets.sh .ci/run tests/support/bare_python.sh
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
-bench-quick: install $(LTS_INSTALLED) ## The job beside a bare script and the Spark connector: below 6 minutes
+bench-quick: install $(LTS_INSTALLED) ## The job beside a bare script and the Spark connector
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rounds 2
 
 bench: install $(LTS_INSTALLED) ## All benchmarks, then docs/performance.md

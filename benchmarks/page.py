@@ -99,7 +99,8 @@ def reasons(targets: Sequence[Target], results: Results) -> str:
     if silent:
         raise click.ClickException(f"not reached: {', '.join(silent)}; write the reason into `why` of targets.yml")
     if not missed:
-        return "Every target that was measured is reached."
+        known = [target for target in targets if target.reached(target.measured(results))]
+        return "Every goal that has a figure is reached." if known else "No figure has a goal yet."
     return "\n".join(
         f"* {target.what}: {target.shown(target.measured(results))}. {target.why.strip()}" for target in missed
     )

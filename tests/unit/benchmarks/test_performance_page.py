@@ -54,6 +54,13 @@ def test_a_target_that_is_not_reached_needs_its_reason():
     assert told == "* rival ÷ job: 1.25 times. Spark starts slowly."
 
 
+def test_nothing_is_called_reached_without_a_figure_and_a_goal():
+    """A page before the first run, or without goals, claims nothing."""
+    assert reasons([FASTER], {}) == "No figure has a goal yet."
+    assert reasons([replace(FASTER, goal=None)], {"write": WRITE}) == "No figure has a goal yet."
+    assert reasons([replace(FASTER, goal=1.0)], {"write": WRITE}) == "Every goal that has a figure is reached."
+
+
 def test_the_page_leaves_out_the_warm_up_and_names_date_and_machine():
     """Of two rounds the second one's seconds are on the page."""
     text, drawn = page([replace(FASTER, goal=1.0)], {"write": WRITE})
