@@ -73,17 +73,22 @@ check: install ## Lint, types, imports
 	@$(BIN)/shellcheck setup_secrets.sh .ci/run tests/support/bare_python.sh
 	@$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
-bench-quick: install ## Benchmarks on few rows
-	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rows 20000
+bench-quick: install $(LTS_INSTALLED) ## The job beside a bare script and the Spark connector
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rounds 2
 
-bench: install ## Benchmarks
-	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write
+bench: install $(LTS_INSTALLED) ## All benchmarks, then docs/performance.md
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rivals
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --rows 500000 --rounds 2
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.write --far 100
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.changes
+	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.profile
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.memory
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.embedding
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.text_nodes
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.cache
 	@$(WITH_MACHINE_JAVA) $(BIN)/python -m benchmarks.search
 	@$(BIN)/python -m benchmarks.embedding_faults
+	@$(BIN)/python -m benchmarks.page
 
 constraints: ## Resolve the pinned versions again
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate constraints/main.in pyproject.toml --all-extras -o constraints/main.txt

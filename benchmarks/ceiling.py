@@ -1,9 +1,9 @@
 """The ceiling: the rate at which the bare driver fills this Neo4j, without delta-neo4j.
 
-This is the script that an experienced Neo4j engineer writes by hand. It makes constraints and vector index ONLINE
-first. It sends `UNWIND … MERGE … SET +=` through the driver with Rust extensions, from a few processes at once, with
-the rows in a list that costs nothing to format. Then it writes the two relationships, each hub in only one process, so
-that no process waits for another.
+This is the script that an experienced Neo4j engineer writes by hand. It makes constraints and indexes ONLINE first. It
+sends `UNWIND … MERGE … SET +=` through the driver with Rust extensions, from a few processes at once, with the rows in
+a list that costs nothing to format. Then it writes the two relationships, each hub in only one process, so that no
+process waits for another.
 
 The ceiling's own clock starts when every process has its rows in memory as Arrow and an open connection; the conversion
 from Arrow to Python values counts, because every Python writer needs it. As a script (`python -m benchmarks.ceiling
@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.schema import HUBS, KEY, REASON, TEXT, Hub, create_schema
 from benchmarks.target import Target
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from neo4j import Driver, ManagedTransaction
 
-TEXT, KEY = "RMV_REA_TX", "removal_id"
 DATES = ("removal_date", "installation_date")
 # Dates travel as milliseconds: packing one Python datetime costs the client about 30 µs, all the rest of a
 # row, vector included, 25 µs.
@@ -44,27 +44,6 @@ WRITE_NODES = (
     "n.removal_date = localdatetime(datetime({epochMillis: row.removal_date})), "
     "n.installation_date = localdatetime(datetime({epochMillis: row.installation_date}))"
 )
-
-
-@dataclass(frozen=True)
-class Hub:
-    """A relationship from a hub node, found or made by the value of `column`, to the removal."""
-
-    label: str
-    column: str
-    relationship: str
-
-    @property
-    def statement(self) -> str:
-        """Cypher that merges hub and relationship for each of $rows (`hub`, `id`)."""
-        return (
-            "UNWIND $rows AS row MATCH (n:RemovalEvent {removal_id: row.id}) "
-            f"MERGE (hub:{self.label} {{{self.column}: row.hub}}) MERGE (hub)-[:{self.relationship}]->(n)"
-        )
-
-
-HUBS = (Hub("Component", "component_id", "HAS_REMOVAL"), Hub("Aircraft", "aircraft_id", "HAS_REMOVAL_EVENT"))
-REASON = Hub("RemovalReason", TEXT, "HAS_REASON")  # holds the vector where it is one a text
 WRITE_REASONS = f"UNWIND $rows AS row MERGE (t:RemovalReason {{{TEXT}: row.text}}) SET t.embedding = row.embedding"
 
 
@@ -150,22 +129,6 @@ def run_ceiling(
         for worker in workers:
             worker.stop()
     return CeilingResult(rows, times[1] - times[0], times[-1] - times[1])
-
-
-def create_schema(driver: Driver, database: str, hubs: tuple[Hub, ...], *, dimension: int = 384) -> None:
-    """Create the key constraints and the vector index, and wait until all are ONLINE."""
-    keys = [("RemovalEvent", KEY), *((hub.label, hub.column) for hub in hubs)]
-    holder = REASON.label if REASON in hubs else "RemovalEvent"
-    for label, key in keys:
-        driver.execute_query(
-            f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE", database_=database
-        )
-    driver.execute_query(
-        f"CREATE VECTOR INDEX {holder}_embedding IF NOT EXISTS FOR (n:{holder}) ON n.embedding OPTIONS "
-        f"{{indexConfig: {{`vector.dimensions`: {dimension}, `vector.similarity_function`: 'cosine'}}}}",
-        database_=database,
-    )
-    driver.execute_query("CALL db.awaitIndexes(300)", database_=database)
 
 
 def _write_reasons(driver: Driver, database: str, vectors: Path) -> None:

@@ -2,7 +2,7 @@
 The Neo4j Spark connector, as its documentation advises: `python -m benchmarks.connector REMOVALS VECTORS JAR BATCH`.
 
 Runs with PySpark 3.5 (`make test-lts` installs it in `.venv-lts`); the graph is in NEO4J_URI, NEO4J_USERNAME and
-NEO4J_PASSWORD. Constraints and index are made first, vectors are given, the nodes are written by their key, then each
+NEO4J_PASSWORD. Constraints and indexes are made first, vectors are given, the nodes are written by their key, then each
 relationship by the keys of its ends, partitioned by the hub so that two tasks do not wait for one node.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from benchmarks.ceiling import HUBS, KEY, TEXT, create_schema
+from benchmarks.schema import HUBS, KEY, TEXT, create_schema
 from benchmarks.target import Target
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from neo4j import GraphDatabase
 from pyspark.sql import functions as F  # noqa: N812
 
-from benchmarks.ceiling import HUBS, KEY, TEXT, create_schema
+from benchmarks.schema import HUBS, KEY, TEXT, create_schema
 from benchmarks.target import Target
 from delta_neo4j.cli.session import local_session
 

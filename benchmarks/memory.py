@@ -32,7 +32,7 @@ HEAP = "-Xmx512m"  # far below what the job takes when it may: a JVM collects no
 _SAMPLE_SECONDS = 0.2
 
 
-class _Peaks(threading.Thread):
+class Peaks(threading.Thread):
     """Samples the resident memory of a process tree until told to stop."""
 
     def __init__(self, pid: int) -> None:
@@ -42,6 +42,7 @@ class _Peaks(threading.Thread):
         self.peaks = {"driver": 0, "workers": 0}
 
     def run(self) -> None:
+        """Sample until `stop` is called."""
         while not self._ended.wait(_SAMPLE_SECONDS):
             sums = {"driver": 0, "workers": 0}
             for process in self._family():
@@ -53,6 +54,7 @@ class _Peaks(threading.Thread):
             self.peaks = {kind: max(peak, sums[kind]) for kind, peak in self.peaks.items()}
 
     def stop(self) -> dict[str, float]:
+        """Return the peaks of `driver` (its JVM and its Python) and of `workers`, in megabytes."""
         self._ended.set()
         self.join()
         return {f"{kind}_mb": round(peak / MEGABYTE, 1) for kind, peak in self.peaks.items()}
@@ -74,7 +76,7 @@ def peaks_of_job(target: Target, source: str, folder: Path) -> dict[str, Any]:
     environment = {**job_environment(target), **fixed}
     with tempfile.TemporaryDirectory(dir=folder) as state, (folder / "job.log").open("w") as log:
         job = subprocess.Popen([*command, "--state", state], stdout=subprocess.PIPE, stderr=log, env=environment)
-        peaks = _Peaks(job.pid)
+        peaks = Peaks(job.pid)
         peaks.start()
         output, _ = job.communicate()
         found = peaks.stop()

@@ -39,6 +39,11 @@ def versions(**more: str) -> dict[str, str]:
     return found | more
 
 
+def size(rows: int, usual: int) -> str:
+    """Return the suffix for the names of a run with another number of rows than usual: `_500k`."""
+    return "" if rows == usual else f"_{rows / 1_000:g}k"
+
+
 def warm_rates(rounds: list[Round]) -> dict[str, float]:
     """Return each writer's median `rows_per_second`, without the first round if there are more.
 

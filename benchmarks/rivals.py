@@ -10,7 +10,9 @@ from dev.java import spark_java
 from dev.maven import maven_command
 
 CONNECTOR = "benchmarks.connector"  # the module that uses it
-_COORDINATES = "org.neo4j:neo4j-connector-apache-spark_2.12:5.0.3_for_spark_3"  # shaded: its own Neo4j driver is inside
+CONNECTOR_VERSION = "5.0.3"
+# Shaded: its own Neo4j driver is inside.
+_COORDINATES = f"org.neo4j:neo4j-connector-apache-spark_2.12:{CONNECTOR_VERSION}_for_spark_3"
 
 
 def old_python() -> str:
@@ -19,6 +21,11 @@ def old_python() -> str:
     if not python.exists():
         raise RuntimeError("the connector runs with PySpark 3.5: run `make test-lts` once, which installs it")
     return str(python)
+
+
+def old_java() -> dict[str, str]:
+    """Return the variables of Spark 3.5's Java: no options of the caller, whose class archive is of Spark 4.0."""
+    return {"JAVA_HOME": str(spark_java(machine_only=True).home), "SPARK_SUBMIT_OPTS": ""}
 
 
 def connector_jar(folder: Path) -> Path:
