@@ -20,6 +20,7 @@ from delta_neo4j.errors import PreflightError
 from delta_neo4j.graph import key_types, vector_model_check
 from delta_neo4j.graph.bolt.server import check_writes, database_id, server_version
 from delta_neo4j.graph.passes import runner
+from delta_neo4j.runs.writers import writers
 from delta_neo4j.source import column_checks, delta, drift, grants, types
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state.mappings import MappingHistory
@@ -59,6 +60,7 @@ class Findings:
     server_version: str | None = None
     database_id: str | None = None
     runner: runner.PassRunner = field(default_factory=runner.PassRunner)
+    writers: int = 1
 
 
 def check(
@@ -88,8 +90,9 @@ def check(
         key_types.check(connection, newly_mapped)
     if findings.model:
         vector_model_check.check(connection, new_tables, findings.model.embedder, spark)
-    pass_runner = runner.choose_runner(spark, connection, settings.write_partitions)
-    return replace(findings, server_version=version, database_id=database, runner=pass_runner)
+    count = writers(spark, settings)
+    pass_runner = runner.choose_runner(spark, connection, count)
+    return replace(findings, server_version=version, database_id=database, runner=pass_runner, writers=count)
 
 
 def _check_graph(connection: Connection, mapping: Mapping) -> tuple[str, str | None]:
@@ -122,7 +125,7 @@ def _check_model(
     dimension = text_dimension(mapping)
     embedder, reason, probes = choose.first_answering(
         settings.embedding,
-        settings.write_partitions,
+        writers(spark, settings),
         spark,
         lambda candidate: probe(candidate, spark, dimension),
     )

@@ -42,6 +42,7 @@ class Ready:
     server_version: str | None
     database_id: str | None
     runner: PassRunner
+    writers: int
     registry: dict[str, Entry] = field(default_factory=dict)
 
 
@@ -89,4 +90,5 @@ def _ready(findings: Findings, model_id: str) -> Ready:
         findings.server_version,
         findings.database_id,
         findings.runner,
+        findings.writers,
     )

@@ -160,7 +160,7 @@ def _step(
         target=Target(
             connection=settings.neo4j.connection(settings.graph_retry_seconds),
             runner=ready.runner,
-            write_partitions=settings.write_partitions,
+            write_partitions=ready.writers,
             batch_size=settings.batch_size,
             source_token=delta.source_token(table.name, load_.table_id, load_.source_mode),
             run_id=run_id,

@@ -111,8 +111,10 @@ SETTINGS = (
         text="Compressed bytes that a row takes in the source",
     ),
     Setting(
-        name="write_partitions", flag="--write-partitions", variables=("WRITE_PARTITIONS",), default=2, kind=int,
-        text="Number of parallel writers into Neo4j, and of parallel tasks of in_process",
+        name="write_partitions", flag="--write-partitions", variables=("WRITE_PARTITIONS",), default="auto",
+        metavar="NUMBER",
+        text="Number of parallel writers into Neo4j, and of parallel tasks of in_process; auto is the number of "
+        "the driver's cores, from 2 to 8",
     ),
     Setting(
         name="embedder", flag="--embedder", variables=("EMBEDDER",), default="auto", kind=get_args(Embedder),

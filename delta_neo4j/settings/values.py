@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -151,7 +151,7 @@ class TextSettings(_Values):
     sources: dict[str, str] = {}  # by table name of the mapping; "" is its only table
     state: str = Field(DEFAULTS["state"], validate_default=True)
     checkpoint: OptionalText = None
-    write_partitions: int = Field(DEFAULTS["write_partitions"], ge=1, le=1_000)
+    write_partitions: Annotated[int, Field(ge=1, le=1_000)] | Literal["auto"] = DEFAULTS["write_partitions"]
     budget_texts: int | None = Field(None, ge=0)
     budget_minutes: FiniteFloat | None = None
     budget_cost: FiniteFloat | None = None

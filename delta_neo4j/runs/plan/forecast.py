@@ -29,6 +29,7 @@ from delta_neo4j.runs import preflight, source_modes
 from delta_neo4j.runs.plan import pending
 from delta_neo4j.runs.plan.rates import History
 from delta_neo4j.runs.run import travel_by_value
+from delta_neo4j.runs.writers import writers
 from delta_neo4j.source import append_stream, change_feed, grants, snapshot
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
@@ -140,7 +141,7 @@ class _Planner:
         settings, figures = self.settings, self.figures
         embedder, figures.assumptions["embedding"], (model_id, rate) = choose.first_answering(
             settings.embedding,
-            settings.write_partitions,
+            writers(self.spark, settings),
             self.spark,
             lambda candidate: self._time_call(candidate, sample),
         )

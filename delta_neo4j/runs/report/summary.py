@@ -50,6 +50,7 @@ class RunReport:
     strategy: str | None = None
     reason: str | None = None  # why this strategy was chosen
     model_id: str | None = None
+    writers: int | None = None  # parallel writers into Neo4j
     versions: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)  # by the monotonic clock
     mlflow: str | None = None  # where the run is in MLflow, or why it is not, in words
@@ -60,6 +61,7 @@ class RunReport:
         self.embedder = ready.embedder
         self.strategy = ready.embedder.strategy if ready.embedder else "precomputed"
         self.model_id = ready.model_id
+        self.writers = ready.writers
         self.versions = {
             "delta_neo4j": metadata.version("delta-neo4j") if _installed() else "source",
             "spark": spark_version,
@@ -127,7 +129,7 @@ class RunReport:
                 **total.embedding,
                 "call_texts": self.embedder.call_texts if self.embedder else None,
             },
-            "writer": total.writer,
+            "writer": {"writers": self.writers, **total.writer},
             "seconds": self._seconds(total),
             "versions": self.versions,
             "guard": self.error.details if isinstance(self.error, DeleteGuardError) else None,

@@ -14,6 +14,7 @@ from delta_neo4j.graph.passes.differences import EXTRA
 from delta_neo4j.runs.verify import compare
 from delta_neo4j.runs.verify.expected import Expected, expected
 from delta_neo4j.runs.verify.report import LISTED, TableCheck
+from delta_neo4j.runs.writers import writers
 from delta_neo4j.source import delta, ranking
 from delta_neo4j.state import open_letters
 from delta_neo4j.state.tables import State
@@ -49,9 +50,9 @@ def compared(
     """Compare one table with the graph, row by row; the result's frames are frozen below the place's path."""
     table, state = place.table, State(settings.state)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    pass_runner = runner.choose_runner(spark, connection, settings.write_partitions)
+    pass_runner = runner.choose_runner(spark, connection, writers(spark, settings))
     graph = scan.GraphScan(spark, connection, pass_runner, f"{place.path}/graph")
-    frozen = expected(spark, place, partitions=settings.write_partitions)
+    frozen = expected(spark, place, partitions=writers(spark, settings))
     rows = Expected(table, frozen, state, place.model_id, vectors)
     states = {row[0]: row[1] for row in frozen.groupBy(ranking.STATE).count().collect()}
     documents = compare.winners(
