@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from delta_neo4j.errors import GraphUnavailableError, recovered, spark_errors
 from delta_neo4j.graph.cypher import deletes as delete_text
 from delta_neo4j.graph.cypher.common import OWNER
+from delta_neo4j.graph.lists import by_task
 from delta_neo4j.graph.passes.listing import Listing
 from delta_neo4j.source.values import sql_type
 
@@ -32,22 +32,11 @@ def listed(spark: SparkSession, target: Target, table: Table, tokens: Iterable[s
     parameters = {"owner": OWNER, "tokens": list(tokens)}
     listing = Listing(target.connection, delete_text.list_rows(table), parameters, columns)
     schema = ", ".join(f"{name} STRING" for name in columns)
-    if not (target.runner.from_tasks and _by_task(spark, listing, schema, path)):
+    if not (target.runner.from_tasks and by_task(spark.range(0, 1, 1, 1), listing, schema, path)):
         _by_driver(spark, listing, schema, path)
     texts = spark.read.schema(schema).parquet(path)
     typed = [F.expr(f"try_cast(k{i} AS {sql_type(p)})").alias(f"k{i}") for i, p in enumerate(table.key)]
     return texts.select(*typed, "v").dropna()
-
-
-def _by_task(spark: SparkSession, listing: Listing, schema: str, path: str) -> bool:
-    """Let one task read the list; return false if it cannot connect to Neo4j."""
-    try:
-        spark.range(0, 1, 1, 1).mapInArrow(listing, schema).write.mode("overwrite").parquet(path)
-    except spark_errors() as error:
-        if not isinstance(recovered(str(error)), GraphUnavailableError):
-            raise
-        return False
-    return True
 
 
 def _by_driver(spark: SparkSession, listing: Listing, schema: str, path: str) -> None:

@@ -19,40 +19,31 @@ from delta_neo4j.graph.columns import (
     without_vector,
 )
 from delta_neo4j.graph.cypher import deletes as delete_text
-from delta_neo4j.graph.cypher import edge_lists, look_up, nodes, relationships, texts
+from delta_neo4j.graph.cypher import edge_lists, look_up, lost_edges, nodes, relationships, texts
 from delta_neo4j.graph.cypher.common import OWNER, is_temporal
 from delta_neo4j.graph.deletes import parameters
+from delta_neo4j.graph.lists import to_parquet
 from delta_neo4j.graph.passes.chunks import ChunkPass
 from delta_neo4j.graph.passes.deletes import DeletePass
 from delta_neo4j.graph.passes.edge_lists import EdgePass
 from delta_neo4j.graph.passes.look_up import LookUpPass
+from delta_neo4j.graph.passes.lost_edges import LostEdgesPass
 from delta_neo4j.graph.passes.nodes import NodePass
 from delta_neo4j.graph.passes.relationships import RelationshipPass
 from delta_neo4j.graph.passes.texts import TextPass
+from delta_neo4j.graph.text_vectors import TextVectors, travels_with_pass, with_truncated
 from delta_neo4j.source.hashes import digest
 from delta_neo4j.source.row_columns import RowColumns
 
 if TYPE_CHECKING:
-    from delta_neo4j.embedding.cache import EmbeddingCache, Vectors
+    from collections.abc import Sequence
+
     from delta_neo4j.graph.passes.base import Pass, Written
     from delta_neo4j.graph.target import Target
     from delta_neo4j.graph.versions import Versions
+    from delta_neo4j.mapping.leads import Lead
     from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Table, TextNodes
     from delta_neo4j.settings.limits import Limits
-
-
-def travels_with_pass(texts: int, dimension: int, limits: Limits) -> bool:
-    """Return whether the vectors of so many `texts`, of `dimension` floats, are small enough to be sent in the pass."""
-    return texts * (4 * dimension + 80) <= limits.sent_bytes
-
-
-@dataclass(frozen=True)
-class TextVectors:
-    """The places of the vectors of a slice's texts in the cache; `max_tokens`: the model truncates a longer text."""
-
-    cache: EmbeddingCache
-    vectors: Vectors
-    max_tokens: int
 
 
 @dataclass
@@ -82,7 +73,7 @@ class GraphWriter:
         Counts `unchanged` rows, their texts and edges; `remaining` has the keys of the other rows.
         """
         columns = RowColumns(self.table, rows.schema)
-        rows, truncated = self._with_truncated(rows)
+        rows, truncated = with_truncated(rows, self.vectors, self.table)
         work = LookUpPass(
             **self._pass_arguments("look-up", self.limits.relationship_rows),
             statement=look_up.keep_unchanged(self.table),
@@ -214,24 +205,46 @@ class GraphWriter:
         The rows have the key columns only; `table` is the table as it was loaded. Counts rows `deleted`, and
         `unchanged` if the graph has nothing of their key. Raises `GraphUnavailableError` if Neo4j refuses a delete.
         """
-        return self._delete(self._keyed(rows), table, delete_text.delete_rows(table))
+        return self._delete(self.keyed(rows), table, delete_text.delete_rows(table))
 
-    def delete_own(self, rows: DataFrame, *, only_find: bool = False) -> Written:
-        """As `delete`, but a node that others lead to keeps its key, a newer row its node; `only_find`: only count."""
-        build = delete_text.find_rows if only_find else delete_text.delete_own_rows
-        return self._delete(self._keyed(rows), self.table, build(self.table))
+    def delete_own(self, rows: DataFrame, leads: Sequence[Lead] = (), *, only_find: bool = False) -> Written:
+        """
+        As `delete`, but a node that others lead to keeps its key, a newer row its node; edges of `leads` keep no node.
 
-    def delete_listed(self, keyed: DataFrame) -> Written:
+        `only_find`: only count.
+        """
+        text = delete_text.find_rows(self.table) if only_find else delete_text.delete_own_rows(self.table, leads)
+        return self._delete(self.keyed(rows), self.table, text, leads)
+
+    def delete_listed(self, keyed: DataFrame, leads: Sequence[Lead]) -> Written:
         """As `delete_own`, for keys (k0…) with the versions (v) that their nodes or edges must still have."""
-        return self._delete(keyed, self.table, delete_text.delete_own_rows(self.table, listed=True))
+        return self._delete(keyed, self.table, delete_text.delete_own_rows(self.table, leads, listed=True), leads)
 
-    def _delete(self, keyed: DataFrame, table: Table, statement: str) -> Written:
-        more = {**parameters(table), "source": f"{self.target.source_token}:"}
-        work = DeletePass(**self._pass_arguments("delete", self.limits.node_rows), statement=statement, parameters=more)
+    def list_lost(self, keyed: DataFrame, leads: Sequence[Lead], number: int, path: str, *, listed: bool) -> DataFrame:
+        """
+        List in Parquet at `path` the edges of one of the leads that `delete_own` (`delete_listed`) of `keyed` takes.
+
+        The columns are texts: those that `cypher.lost_edges.columns` names.
+        """
+        text, columns = (
+            delete_text.list_lost(self.table, leads, number, listed=listed),
+            lost_edges.columns(leads[number]),
+        )
+        work = LostEdgesPass(**self._delete_arguments(self.table, text, leads), columns=columns)
+        return to_parquet(self.target.runner, keyed, work, path)
+
+    def keyed(self, rows: DataFrame) -> DataFrame:
+        """Return the keys (k0…) and versions (v) of frozen rows."""
+        return rows.select(*self._identity(RowColumns(self.table, rows.schema)))
+
+    def _delete(self, keyed: DataFrame, table: Table, statement: str, leads: Sequence[Lead] = ()) -> Written:
+        work = DeletePass(**self._delete_arguments(table, statement, leads))
         return self._run(keyed.repartition(self.target.write_partitions, "k0"), work)
 
-    def _keyed(self, rows: DataFrame) -> DataFrame:
-        return rows.select(*self._identity(RowColumns(self.table, rows.schema)))
+    def _delete_arguments(self, table: Table, statement: str, leads: Sequence[Lead]) -> dict[str, Any]:
+        more = {"source": f"{self.target.source_token}:", "lost": [lead.tokens for lead in leads]}
+        more |= parameters(table)
+        return {**self._pass_arguments("delete", self.limits.node_rows), "statement": statement, "parameters": more}
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:
         written, runner = self.target.runner.write(rows, work)
@@ -279,7 +292,7 @@ class GraphWriter:
             given = columns.raw(vector.vector)
             return rows, [given.alias("vector"), given.isNotNull().alias("has_vector")], F.lit(0), None
         if vector is None or text_vectors is None:
-            rows, truncated = self._with_truncated(rows)
+            rows, truncated = with_truncated(rows, self.vectors, self.table)
             return rows, [], truncated, None
         if travels_with_pass(text_vectors.vectors.count, vector.index.dimension, self.limits):
             return rows, [F.col("text_hash")], F.lit(0), text_vectors.cache.collected(text_vectors.vectors)
@@ -287,14 +300,3 @@ class GraphWriter:
         is_long = (F.col("tokens") > text_vectors.max_tokens).cast("int")
         truncated = F.when(F.col("text_hash").isNull(), 0).otherwise(is_long)
         return rows, [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")], truncated, None
-
-    def _with_truncated(self, rows: DataFrame) -> tuple[DataFrame, Column]:
-        """Join the few texts that the model may truncate; return rows, and 1 if a row's text is truncated."""
-        text_vectors = self.vectors
-        if text_vectors is None or text_vectors.vectors.long == 0 or self.table.chunks:
-            return rows, F.lit(0)
-        is_long = F.col("tokens") > text_vectors.max_tokens
-        long_texts = text_vectors.cache.of(text_vectors.vectors).where(F.col("tokens").isNull() | is_long)
-        long_texts = long_texts.select("text_hash", "tokens", F.lit(1).alias("beyond"))
-        truncated = F.when(F.col("beyond").isNull(), 0).otherwise(is_long.cast("int"))
-        return rows.join(F.broadcast(long_texts), "text_hash", "left"), truncated

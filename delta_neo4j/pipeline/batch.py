@@ -13,10 +13,10 @@ A micro-batch that the ledger has recorded is skipped. For any other one:
    too much.
 6. `cut`: cut the winners' texts into chunks, if the mapping has chunks.
 7. `embed`, `flush`: embed the texts that the cache lacks and append their vectors to the cache.
-8. `delete` what the gone keys have in the graph. For each slice of the winners, make dead letters of the rows whose
-   text could not be embedded. Then run the passes: `delete` (of keys), or `edges` (of an edge list), or else `look_up`
-   (rows that the graph holds unchanged are done), `nodes`, `texts` (text nodes), `relationships TYPE` for each type,
-   `chunks`.
+8. Record which edges go with the nodes of gone keys, `delete` what these keys have in the graph. For each slice of the
+   winners, make dead letters of the rows whose text could not be embedded. Then run the passes: `delete` (of keys), or
+   `edges` (of an edge list), or else `look_up` (rows that the graph holds unchanged are done), `nodes`, `texts` (text
+   nodes), `relationships TYPE` for each type, `chunks`.
    If the table still has keys that rows said were gone: these steps once more, for the table's rows of these keys.
 9. Delete the text nodes that no row points at, and after deletes the end nodes without relationships.
 10. `dead_letters`, `registry`, `ledger`: append the dead letters, close earlier ones of the rows that are done, write
@@ -36,9 +36,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.errors import BalanceError
+from delta_neo4j.graph.text_vectors import TextVectors
 from delta_neo4j.graph.versions import row_versions
-from delta_neo4j.graph.writer import GraphWriter, TextVectors
-from delta_neo4j.pipeline import gone_keys
+from delta_neo4j.graph.writer import GraphWriter
+from delta_neo4j.pipeline import gone_keys, lost_edges
 from delta_neo4j.pipeline.count import count_rows, count_states
 from delta_neo4j.pipeline.lease import keep_lease
 from delta_neo4j.pipeline.slices import Done, Slice, can_look_up, once_more
@@ -176,8 +177,9 @@ class Batch:
         """Delete what the gone keys have in the graph; return as `_write` does."""
         if gone is None or not gone.count:
             return False
-        steps = self._slice_steps(None)
-        return self._add(steps, steps.delete_own(self.step.hook("delete", gone.leaving))).left_texts
+        steps, rows = self._slice_steps(None), self.step.hook("delete", gone.leaving)
+        lost_edges.keep(self.step, steps.writer, steps.writer.keyed(rows), (self.batch_id, self.attempt))
+        return self._add(steps, steps.delete_own(rows, self.step.leads)).left_texts
 
     def _write_again(self, rows: DataFrame, count: int, allowance: Allowance) -> bool:
         """

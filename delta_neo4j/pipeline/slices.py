@@ -19,12 +19,13 @@ from delta_neo4j.state.dead_letters import keyed
 from delta_neo4j.state.waiting_edges import WaitingEdges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame
 
     from delta_neo4j.graph.passes.base import Written
     from delta_neo4j.graph.writer import GraphWriter
+    from delta_neo4j.mapping.leads import Lead
     from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Relationship, Table, TextNodes
     from delta_neo4j.state.dead_letters import DeadLetters, Letters
 
@@ -69,12 +70,12 @@ class Slice:
         """
         return self._deleted(lambda: self.writer.delete(rows, table))
 
-    def delete_own(self, rows: DataFrame) -> Done:
-        """Delete what these rows of the table wrote; counts as `delete` does."""
+    def delete_own(self, rows: DataFrame, leads: Sequence[Lead]) -> Done:
+        """Delete what these rows of the table wrote, and edges of `leads` to their nodes; counts as `delete` does."""
         if self.keeps_waiting and self.table.edge and self.table.deleted_when and waiting_edges.may_wait(self.table):
             # The older rows of such a key may still be in the table; nothing in the graph says that the edge is gone.
             self._waiting.close(rows, self.writer.version.column())
-        return self._deleted(lambda: self.writer.delete_own(rows))
+        return self._deleted(lambda: self.writer.delete_own(rows, leads))
 
     def edges(self, rows: DataFrame, edge: Edge) -> Done:
         """Upsert the edges of an edge list's rows; a row has the outcome of its edge, `unchanged` if it is skipped."""

@@ -18,7 +18,7 @@ from delta_neo4j.errors import BalanceError
 from delta_neo4j.graph import deletes, own_rows
 from delta_neo4j.graph.versions import BatchVersion
 from delta_neo4j.graph.writer import GraphWriter
-from delta_neo4j.pipeline import gone_keys
+from delta_neo4j.pipeline import gone_keys, lost_edges
 from delta_neo4j.pipeline.slices import add_effort
 from delta_neo4j.source import freeze
 from delta_neo4j.source.row_columns import with_typed_values
@@ -103,7 +103,8 @@ class SourceSweep:
             version = BatchVersion(step.target.source_token, step.load.version(0))
             writer = GraphWriter(step.target, step.table, version, SWEEP, 0, step.limits)
             with account.timed("write"):
-                counts = writer.delete_listed(lost.keys).counts
+                lost_edges.keep(step, writer, lost.keys, (SWEEP, step.load.attempt()), listed=True)
+                counts = writer.delete_listed(lost.keys, step.leads).counts
             account.swept = counts["deleted"]
             add_effort(account, counts)
         return account

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.embedding.cache import EmbeddingCache
     from delta_neo4j.graph.target import Target
+    from delta_neo4j.mapping.leads import Lead
     from delta_neo4j.mapping.plan import Table
     from delta_neo4j.state.checkpoint import Load
     from delta_neo4j.state.ledger import Ledger, LedgerPosition
@@ -40,8 +41,9 @@ class Step:
     the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `state_id` is the state's in the
     graph's registry, None for rows that are not registered there: those of frames and of streams of the caller.
     `keeps_waiting`: whether the state records edges that find no end; the rows must be in a table that the run which
-    brings the end can read again. `hook(name, value)` is called between the steps of a micro-batch and returns the
-    value to go on with; `pipeline.batch` lists the names.
+    brings the end can read again. `leads`: the relationships of the mapping's rows that lead to the table's nodes, and
+    that go and wait when a node is deleted. `hook(name, value)` is called between the steps of a micro-batch and
+    returns the value to go on with; `pipeline.batch` lists the names.
     """
 
     table: Table
@@ -58,6 +60,7 @@ class Step:
     tokenizer: str | None = None
     state_id: str | None = None
     keeps_waiting: bool = False
+    leads: tuple[Lead, ...] = ()
     budget: Budget = UNLIMITED
     limits: Limits = LIMITS
     hook: Callable[[str, Any], Any] = no_hook

@@ -18,6 +18,7 @@ from delta_neo4j.graph.bolt.queries import open_queries
 from delta_neo4j.graph.cypher import deletes as delete_text
 from delta_neo4j.graph.target import Target
 from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.mapping.leads import leads
 from delta_neo4j.pipeline.loader import BatchLoader
 from delta_neo4j.pipeline.step import Step, no_hook
 from delta_neo4j.runs import registry_check, source_modes
@@ -84,7 +85,7 @@ def make_step(
         load_ = _load_of_run(spark, folder, stored, position.newest_epoch, kind)
         recording.result()
     whole = history.with_retired(table, mapped)
-    step = _step(settings, whole, ready, load_, run_id=run_id, budget=budget, state_id=history.state_id)
+    step = _step(settings, whole, ready, load_, mapped, run_id=run_id, budget=budget, state_id=history.state_id)
     cache = replace(step.cache, few_texts=limits.few_texts)
     deciding: dict[str, Any] = {"source_version": source.version, "allow_deletes": settings.allow_deletes}
     return replace(step, position=position, limits=limits, hook=hook, cache=cache, keeps_waiting=True, **deciding)
@@ -144,6 +145,7 @@ def _step(
     table: Table,
     ready: Ready,
     load_: checkpoint.Load,
+    mapped: tuple[Table, ...],
     *,
     run_id: str,
     budget: Budget,
@@ -169,7 +171,19 @@ def _step(
         budget=budget,
         tokenizer=tokenizer_text() if table.chunks else None,
         state_id=state_id,
+        leads=leads(table, mapped, _tokens(mapped, ready)),
     )
+
+
+def _tokens(mapped: tuple[Table, ...], ready: Ready) -> dict[str, tuple[str, ...]]:
+    """Return the source tokens, each with a colon, of the rows that loads of the tables wrote or may write, by name."""
+    found = {}
+    for table in mapped:
+        if source := ready.sources.get(table.name):
+            may_write = (f"{token}:" for token in source_modes.tokens([table], ready.sources))
+            wrote = ready.histories[table.name].own_tokens(table.source, source.table_id)
+            found[table.name] = tuple(dict.fromkeys([*may_write, *wrote]))
+    return found
 
 
 def checkpoint_folder(settings: LoadSettings, table: Table) -> str:
@@ -225,7 +239,7 @@ def again_step(
     position = Ledger(state, load_.load_id, table.name, mode).position(spark)
     whole = ready.histories[table.name].with_retired(table, mapped)
     again = checkpoint.resumed(load_, position.newest_epoch)
-    step = _step(settings, whole, ready, again, run_id=run_id, budget=settings.budget(time.time()))
+    step = _step(settings, whole, ready, again, mapped, run_id=run_id, budget=settings.budget(time.time()))
     return replace(step, position=position, keeps_waiting=True)
 
 
@@ -260,7 +274,7 @@ def fresh_step(
             source_modes.check_feed(source, table, mapped)
         history.note(spark, table, source, mode, ready.database_id)
         table = history.with_retired(table, mapped)
-    step = _step(settings, table, ready, load_, run_id=run_id, budget=budget)
+    step = _step(settings, table, ready, load_, mapped or (), run_id=run_id, budget=budget)
     if mode == CDF:  # the guard on deletes, and the version at which they are looked up
         step = replace(step, source_version=source.version, allow_deletes=settings.allow_deletes)
     return step

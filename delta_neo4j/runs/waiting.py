@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.graph.versions import StoredVersion
@@ -17,14 +18,14 @@ from delta_neo4j.graph.writer import GraphWriter
 from delta_neo4j.pipeline.lease import keep_lease
 from delta_neo4j.pipeline.slices import add_effort
 from delta_neo4j.source import change_feed, freeze, ranking, snapshot
-from delta_neo4j.source.row_texts import row_key
+from delta_neo4j.source.row_columns import with_typed_values
 from delta_neo4j.source.rules import validated
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state import open_letters, waiting_edges
 from delta_neo4j.state.account import Account
 from delta_neo4j.state.dead_letters import DeadLetters
 from delta_neo4j.state.ledger import AGAIN
-from delta_neo4j.state.waiting_edges import EDGE, WaitingEdges
+from delta_neo4j.state.waiting_edges import EDGE, KEY, WaitingEdges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.graph.passes.base import Written
-    from delta_neo4j.mapping.plan import Edge, Relationship
+    from delta_neo4j.mapping.plan import Edge, Relationship, Table
     from delta_neo4j.runs.sweep import TableRead
 
 log = logging.getLogger(__name__)
 _VERSION = "waiting_version"
+_EDGE = (KEY, *EDGE[1:])
 _NO_LIMIT = 2**31  # a relationship that waits on is no new dead letter
 
 
@@ -72,19 +74,20 @@ class _Waiting:
     def write(self, found: DataFrame) -> None:
         """Write the edges whose ends exist, close their entries and those that are void, count the others."""
         table, step = self.step.table, self.step
-        freeze.overwrite(found.where(F.col("table_name") == table.name), f"{self.folder}/open")
-        entries = self.spark.read.schema(found.schema).parquet(f"{self.folder}/open")
+        own = waiting_edges.with_key(table, found.where(F.col("table_name") == table.name))
+        freeze.overwrite(own, f"{self.folder}/open")
+        entries = self.spark.read.schema(own.schema).parquet(f"{self.folder}/open")
         rows = step.hook("waiting", self._rows(entries))
         keep_lease(step)
         still = self._pass(rows)
         closed = entries
         if still is not None:
-            closed = entries.join(still, [*EDGE, "version"], "left_anti")
-            self.run.waiting_edges = still.select(*EDGE).distinct().count()
+            closed = entries.join(still, [*_EDGE, "version"], "left_anti")
+            self.run.waiting_edges = still.select(*_EDGE).distinct().count()
         closed = step.hook("waiting_closed", closed)
         if count := closed.count():
             self._close_letters(closed, still)  # first: after a kill the entries are closed by the next run
-            waiting_edges.close(self.state, closed)
+            waiting_edges.close(self.state, closed.drop(KEY))
         log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": count})
 
     def _close_letters(self, closed: DataFrame, still: DataFrame | None) -> None:
@@ -93,7 +96,7 @@ class _Waiting:
         if not (step.position.has_letters or self.run.account.has_letters):
             return
         if still is not None:
-            closed = closed.join(still, ["row_key", "type"], "left_anti")
+            closed = closed.join(still, [KEY, "type"], "left_anti")
         edges = closed.select("load_id", "row_key", F.concat(F.lit("relationships "), "type").alias("stage"))
         letters = open_letters.of_load(self.spark, self.state, step.table, step.load)
         without_end = letters.where(F.col("reason_class") == "end_missing")
@@ -112,17 +115,23 @@ class _Waiting:
         own = entries.where(F.col("version").startswith(f"{step.target.source_token}:"))
         # The graph has a row as it was written last.
         newest = F.max(F.struct(F.col("version").alias(_VERSION), "row_hash", F.col("content_hash").alias("sent_hash")))
-        written = own.groupBy("row_key").agg(newest.alias("newest")).select("row_key", "newest.*")
-        keys = written.select("row_key")
-        rows = rows.withColumn("row_key", row_key(table)).join(keys, "row_key", "left_semi")
-        partitions = max(step.target.write_partitions, self.slices)
-        ranked = ranking.ranked(table, validated(table, rows.drop("row_key")), step.cache.model_id, partitions)
+        written = own.groupBy(KEY).agg(newest.alias("newest")).select(KEY, "newest.*")
+        sound = self._sound(rows, written)
+        recorded = sound.dropDuplicates([KEY, "row_hash"]).join(written, [KEY, "row_hash"])
+        unhashed = written.where(F.col("row_hash").isNull()).select(KEY, F.col(_VERSION).alias("version"))
+        lost = _having_edges(table, sound, own.join(unhashed, [KEY, "version"], "left_semi"))
+        return recorded.select(*lost.columns).unionByName(lost).withColumn("content_hash", F.col("sent_hash"))
+
+    def _sound(self, rows: DataFrame, written: DataFrame) -> DataFrame:
+        """Return the frozen sound rows, of these contract rows, that have the keys of `written`; with `row_hash`."""
+        table = self.step.table
+        typed = waiting_edges.row_with_key(table, with_typed_values(table.keys_only(), rows))
+        rows = typed.join(written.select(KEY), KEY, "left_semi").select(*rows.columns)
+        partitions = max(self.step.target.write_partitions, self.slices)
+        ranked = ranking.ranked(table, validated(table, rows), self.step.cache.model_id, partitions)
         frozen = freeze.freeze(table, ranked, f"{self.folder}/rows", self.slices)
-        sound = frozen.where(F.col(ranking.STATE).isin(ranking.WINNER, ranking.SUPERSEDED)).withColumns(
-            {"row_key": row_key(table), "row_hash": waiting_edges.row_hash(table)}
-        )
-        once = sound.dropDuplicates(["row_key", "row_hash"])
-        return once.join(written, ["row_key", "row_hash"]).withColumn("content_hash", F.col("sent_hash"))
+        sound = frozen.where(F.col(ranking.STATE).isin(ranking.WINNER, ranking.SUPERSEDED))
+        return waiting_edges.row_with_key(table, sound).withColumn("row_hash", waiting_edges.row_hash(table))
 
     def _pass(self, rows: DataFrame) -> DataFrame | None:
         """Write the edges, slice by slice; return the edges that wait on (`EDGE` and version), None if none do."""
@@ -134,7 +143,8 @@ class _Waiting:
                 self._count(kind, written)
                 keys = [*written.waiting, *(refusal["key"] for refusal in written.refusals)]
                 if keys:
-                    entries = self.waiting.of(part, keys, kind, F.col(_VERSION)).select(*EDGE, "version").distinct()
+                    found = waiting_edges.with_key(self.step.table, self.waiting.of(part, keys, kind, F.col(_VERSION)))
+                    entries = found.select(*_EDGE, "version").distinct()
                     entries.write.mode("append" if still else "overwrite").parquet(f"{self.folder}/still")
                     still, schema = True, entries.schema
         return self.spark.read.schema(schema).parquet(f"{self.folder}/still") if schema is not None else None
@@ -155,3 +165,18 @@ class _Waiting:
             terms[term] += written.counts["written"]
         terms["removed"] += written.counts["removed"]
         add_effort(self.run.account, written.counts)
+
+
+def _having_edges(table: Table, sound: DataFrame, lost: DataFrame) -> DataFrame:
+    """
+    Return the sound rows that have edges which went with their end nodes, with the versions and hashes of the entries.
+
+    Of several such rows of a key it is the one with the content that the graph has, or else the winner.
+    """
+    edge = [KEY, "type", "end_key", "relationship_key"]
+    wanted = lost.select(*edge, F.col("version").alias(_VERSION), F.col("content_hash").alias("sent_hash"))
+    having = waiting_edges.with_edges(table, sound).join(wanted, edge)
+    likely = [F.col("content_hash") == F.col("sent_hash"), F.col(ranking.STATE) == ranking.WINNER]
+    best = Window.partitionBy(KEY).orderBy(*(each.desc() for each in likely), "row_hash")
+    first = having.withColumn("place", F.row_number().over(best)).where(F.col("place") == 1)
+    return first.select(*sound.columns, _VERSION, "sent_hash")

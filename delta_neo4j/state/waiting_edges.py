@@ -1,10 +1,14 @@
 """
-Waiting edges: relationships that found no end node, in the state table `waiting_edges`.
+Waiting edges: relationships that found no end node, or lost it, in the state table `waiting_edges`.
 
 An entry has the row's key, and how the row was written: its version, its content hash, and a hash of its source values
 (`row_hash`). So an entry is void if the graph has another version of the row, or the table has no such row. An entry
 with the event `waiting` counts if its attempt stands in the ledger. The event `closed` is a copy of the entry that it
 closes.
+
+An entry with the event `lost` is that of an edge which goes with its deleted end node. It is recorded before the
+delete, and counts also if its attempt was killed (`pipeline.lost_edges`). What it says comes from the graph: its keys
+are texts of typed values, and it has no `row_hash`.
 """
 
 from __future__ import annotations
@@ -19,26 +23,31 @@ from delta_neo4j.mapping.plan import Relationship
 from delta_neo4j.source.contract import raw_column
 from delta_neo4j.source.row_columns import RowColumns
 from delta_neo4j.source.row_texts import row_key
-from delta_neo4j.source.values import JSON_OPTIONS
+from delta_neo4j.source.values import JSON_OPTIONS, sql_type
 from delta_neo4j.state.dead_letters import keyed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from delta_neo4j.mapping.plan import Edge, Table
+    from delta_neo4j.mapping.plan import Edge, Property, Table
     from delta_neo4j.state.tables import State
 
 NAME = "waiting_edges"
 ATTEMPT = ("load_id", "batch_id", "attempt")
 EDGE = ("row_key", "type", "end_label", "end_key", "relationship_key")
-_WAITING, _CLOSED = "waiting", "closed"
+KEY = "typed_key"  # the column with a row's key as text, however the source or an entry writes it
+_WAITING, _LOST, _CLOSED = "waiting", "lost", "closed"
 
 
 def may_wait(table: Table) -> bool:
     """Return whether rows of a table can have edges that find no end."""
-    edges: list[Relationship | Edge] = [*(r for r in table.relationships if not r.retired)]
-    edges += [table.edge] if table.edge else []
-    return any(each.on_missing != "merge" for each in edges)
+    return bool(_kinds(table))
+
+
+def _kinds(table: Table) -> list[Relationship | Edge]:
+    kinds: list[Relationship | Edge] = [*(r for r in table.relationships if not r.retired)]
+    kinds += [table.edge] if table.edge else []
+    return [each for each in kinds if each.on_missing != "merge"]
 
 
 def row_hash(table: Table) -> Column:
@@ -52,8 +61,27 @@ def open_edges(spark: SparkSession, state: State) -> DataFrame:
     entries = state.read(spark, NAME)
     recorded = state.read(spark, "ledger").select(*ATTEMPT)
     waiting = entries.where(F.col("event") == _WAITING).join(recorded, list(ATTEMPT), "left_semi")
-    closed = entries.where(F.col("event") == _CLOSED)
-    return waiting.join(closed, [*ATTEMPT, "table_name", *EDGE, "version"], "left_anti")
+    lost, closed = (entries.where(F.col("event") == event) for event in (_LOST, _CLOSED))
+    return waiting.unionByName(lost).join(closed, [*ATTEMPT, "table_name", *EDGE, "version"], "left_anti")
+
+
+def with_key(table: Table, entries: DataFrame) -> DataFrame:
+    """Add the column `KEY` to entries of a table."""
+    texts = [f"get(from_json(row_key, 'array<string>'), {i})" for i in range(len(table.key))]
+    return entries.withColumn(KEY, _json(_typed(texts, table.key)))
+
+
+def row_with_key(table: Table, rows: DataFrame) -> DataFrame:
+    """Add the column `KEY` to rows with typed values."""
+    columns = RowColumns(table, rows.schema)
+    return rows.withColumn(KEY, _json([columns.value(p) for p in table.key]))
+
+
+def with_edges(table: Table, rows: DataFrame) -> DataFrame:
+    """Return a row for each edge of the frozen rows that may wait, with the columns of `EDGE` except `row_key`."""
+    columns = RowColumns(table, rows.schema)
+    edges = F.array(*[F.struct(*_named(columns, kind)) for kind in _kinds(table)])
+    return rows.withColumn("edge", F.explode(edges)).select(*rows.columns, "edge.*")
 
 
 def close(state: State, entries: DataFrame) -> None:
@@ -80,17 +108,10 @@ class WaitingEdges:
         `version` is the column with the rows' versions. A pass returns the keys of at most one slice.
         """
         found, same_key = keyed(self.table, rows, keys, [()] * len(keys), "")
-        label, end, own = self._edge(RowColumns(self.table, rows.schema), kind)
         return rows.join(F.broadcast(found), same_key, "left_semi").select(
-            F.lit(self.load_id).alias("load_id"),
-            F.lit(self.batch_id).cast("bigint").alias("batch_id"),
-            F.lit(self.attempt).alias("attempt"),
-            F.lit(self.table.name).alias("table_name"),
+            *self._of_attempt(),
             row_key(self.table).alias("row_key"),
-            F.lit(kind.type).alias("type"),
-            F.lit(label).alias("end_label"),
-            _json(end).alias("end_key"),
-            _json(own).alias("relationship_key"),
+            *_named(RowColumns(self.table, rows.schema), kind),
             version.alias("version"),
             F.col("content_hash").alias("content_hash"),
             row_hash(self.table).alias("row_hash"),
@@ -98,12 +119,31 @@ class WaitingEdges:
             F.current_timestamp().alias("recorded_at"),
         )
 
-    def _edge(self, columns: RowColumns, kind: Relationship | Edge) -> tuple[str, list[Column], list[Column]]:
-        """Return the label of the end node, its key and the edge's own key; of an edge list those of both ends."""
-        if isinstance(kind, Relationship):
-            return kind.end_label, [columns.end_key(p) for p in kind.end_key], [columns.value(p) for p in kind.key]
-        ends = [columns.value(p) for p in (*kind.start_key, *kind.end_key)]
-        return f"{kind.start_label}, {kind.end_label}", ends, [columns.value(p) for p in kind.key]
+    def of_lost(self, found: DataFrame, kind: Relationship | Edge) -> DataFrame:
+        """Return the entries of edges that go with their end; `cypher.lost_edges.columns` names those of `found`."""
+        ends = kind.end_key if isinstance(kind, Relationship) else (*kind.start_key, *kind.end_key)
+        row, end, own = (
+            _json(_typed([f"{prefix}{i}" for i in range(len(key))], key))
+            for prefix, key in (("r", self.table.key), ("t", ends), ("e", kind.key))
+        )
+        return found.select(
+            *self._of_attempt(),
+            row.alias("row_key"),
+            *_edge(kind, end, own),
+            F.col("v").alias("version"),
+            F.col("h").alias("content_hash"),
+            F.lit(None).cast("string").alias("row_hash"),
+            F.lit(_LOST).alias("event"),
+            F.current_timestamp().alias("recorded_at"),
+        )
+
+    def _of_attempt(self) -> list[Column]:
+        return [
+            F.lit(self.load_id).alias("load_id"),
+            F.lit(self.batch_id).cast("bigint").alias("batch_id"),
+            F.lit(self.attempt).alias("attempt"),
+            F.lit(self.table.name).alias("table_name"),
+        ]
 
     def append(self, entries: DataFrame) -> None:
         """Append entries to the table."""
@@ -111,11 +151,35 @@ class WaitingEdges:
 
     def close(self, gone: DataFrame, version: Column) -> None:
         """Close the entries of rows that are gone; those of a higher version stay."""
-        keys = gone.select(row_key(self.table).alias("row_key"), version.alias("gone_version"))
+        keys = row_with_key(self.table, gone).select(KEY, version.alias("gone_version"))
         entries = open_edges(gone.sparkSession, self.state).where(F.col("table_name") == self.table.name)
-        older = entries.join(keys, "row_key").where(F.col("version") <= F.col("gone_version")).drop("gone_version")
+        older = with_key(self.table, entries).join(keys, KEY).where(F.col("version") <= F.col("gone_version"))
         if older.limit(1).count():
-            close(self.state, older)
+            close(self.state, older.drop(KEY, "gone_version"))
+
+
+def _named(columns: RowColumns, kind: Relationship | Edge) -> list[Column]:
+    """Return the columns of `EDGE` for an edge of frozen rows, except `row_key`."""
+    own = _json([columns.value(p) for p in kind.key])
+    if isinstance(kind, Relationship):
+        return _edge(kind, _json([columns.end_key(p) for p in kind.end_key]), own)
+    return _edge(kind, _json([columns.value(p) for p in (*kind.start_key, *kind.end_key)]), own)
+
+
+def _edge(kind: Relationship | Edge, end_key: Column, own: Column) -> list[Column]:
+    """Return the columns with the label of the end node, its key and the edge's own; of an edge list of both ends."""
+    label = kind.end_label if isinstance(kind, Relationship) else f"{kind.start_label}, {kind.end_label}"
+    return [
+        F.lit(kind.type).alias("type"),
+        F.lit(label).alias("end_label"),
+        end_key.alias("end_key"),
+        own.alias("relationship_key"),
+    ]
+
+
+def _typed(texts: list[str], key: tuple[Property, ...]) -> list[Column]:
+    """Return the parts of a key in their types, from SQL expressions of texts."""
+    return [F.expr(f"try_cast({text} AS {sql_type(p)})") for text, p in zip(texts, key, strict=True)]
 
 
 def _json(parts: list[Column]) -> Column:

@@ -15,11 +15,6 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-# One place to change once edges wait for their ends (table `waiting_edges`). Until then an edge with
-# `on_missing: skip` is written only if its end is there, and stays if that is deleted later. So the makers that parts
-# are checked by are there from the beginning and never go; the others never come. With True they come and go.
-WAITING = False
-
 MAPPING = """
 tables:
   - name: makers
@@ -125,8 +120,10 @@ class _Tables:
             extra = self.one_of(None, "plus") if self.extra else None
             return (key or self.one_of(*names), number, story, None, seq, extra)
         if table == "parts":
-            makers = range(6) if WAITING else (0, 9)
-            city, maker = self.one_of(None, "oslo", f"{lane}rome"), self.one_of(None, *(f"{lane}m{n}" for n in makers))
+            city, maker = (
+                self.one_of(None, "oslo", f"{lane}rome"),
+                self.one_of(None, *(f"{lane}m{n}" for n in range(7))),
+            )
             note = self.one_of(None, "bolt", "nut", f"{lane} rod")
             return (key or self.one_of(*(f"{lane}p{n}" for n in range(6))), city, maker, number, note, seq)
         ends = key or (self.one_of(*(f"{lane}p{n}" for n in range(7))), self.one_of("x", f"{lane}y"))
@@ -135,10 +132,6 @@ class _Tables:
     def rows_of(self, table, lane):
         """Give the rows of a lane: each lane has keys of its own."""
         return [row for row in self.rows[table].values() if row[0] is not None and row[0].startswith(lane)]
-
-    def is_kept(self, table, row):
-        """Return whether a row must stay as it is, because edges are skipped without it."""
-        return not WAITING and table == "makers" and row[0].endswith("m0")
 
     def is_bad(self, table, row):
         return "heavy" in row or row[0] is None
@@ -159,7 +152,7 @@ class _Tables:
         same = [other for other in self.rows[table].values() if self.key_of(table, other) == self.key_of(table, row)]
         if any(self.is_bad(table, other) for other in same):
             return None
-        if kind == "bad" and not same and not self.is_kept(table, row) and self.key_of(table, row) not in self.touched:
+        if kind == "bad" and not same and self.key_of(table, row) not in self.touched:
             return tuple("heavy" if at == self.at_number(table) else value for at, value in enumerate(row))
         if kind == "late" and same and self.late:
             seq = min(other[self.at_seq(table)] for other in same) - self.draw(st.integers(1, 4))
@@ -178,7 +171,7 @@ class _Tables:
         lane, key = row[0][0], row[:2] if table == "fits" else row[0]
         kinds = ["values", "values", "key", "bad"] + (["gone"] if table == "makers" else [])
         kind = self.one_of(*kinds)
-        if kind == "key" and not self.is_kept(table, row):
+        if kind == "key":
             new = self.row(table, lane)
             same = [r for r in self.rows[table].values() if self.key_of(table, r) == self.key_of(table, new)]
             if not any(self.is_bad(table, other) for other in same):
@@ -187,7 +180,7 @@ class _Tables:
         if kind == "bad" and untouched and self.alone(table, row):
             return self.row(table, lane, key=key, sound=False)
         new = self.row(table, lane, key=key)
-        if kind == "gone" and not self.is_kept(table, row):
+        if kind == "gone":
             return (*new[:3], "gone", *new[4:])
         return new
 
@@ -220,7 +213,7 @@ class _Tables:
                 if self.key_of(table, new) == self.key_of(table, row) or self.key_of(table, new) not in keys:
                     updates[row[self.at_seq(table)]] = new
                     keys |= {self.key_of(table, row), self.key_of(table, new)}
-            own = [row for row in own if self.key_of(table, row) not in keys and not self.is_kept(table, row)]
+            own = [row for row in own if self.key_of(table, row) not in keys]
             if kind in {"delete", "merge", "overwrite"} and own:
                 deletes.append(self.one_of(*own)[self.at_seq(table)])
         if kind == "overwrite":
@@ -256,11 +249,8 @@ def _histories(draw, modes=("cdf",), lanes=1, commits=10, loads=3, *, late=False
     """
     tables = _Tables(draw, "abcdefghijklmnopqrstuvwxyz"[:lanes], late=late)
     steps = []
-    first = tuple(tables.row("makers", lane, key=f"{lane}m0") for lane in tables.lanes)
     for table in COLUMNS:
-        made = tables.commit(table, "insert")
-        more = tuple(row for row in made.inserts if not (table == "makers" and tables.is_kept(table, (row[0] or "",))))
-        steps.append(Commit(table, "insert", inserts=(first if table == "makers" else ()) + more))
+        steps.append(tables.commit(table, "insert"))
         tables.apply(steps[-1])
     mode = draw(st.sampled_from(modes))
     steps.append(Load(mode))

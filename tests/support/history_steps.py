@@ -15,6 +15,9 @@ from delta_neo4j.pipeline.step import no_hook
 from delta_neo4j.runs import steps
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
+from delta_neo4j.runs.report.summary import TableRun
+from delta_neo4j.runs.sweep import TableRead
+from delta_neo4j.runs.waiting import write_waiting
 from delta_neo4j.source import change_feed
 from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.state.tables import State
@@ -43,6 +46,12 @@ class StepWorld(World):
             self._begin()
             for name in COLUMNS:
                 self._micro_batch(name, self._whole(name, versions[name]), versions[name], no_hook)
+        write_waiting(self.spark, [self._read(name, version) for name, version in versions.items()])
+
+    def _read(self, name, version):
+        """Give a table that was read up to a version, as the end of a load takes it."""
+        step = self.loaders[name].step
+        return TableRead(step, TableRun(name, step.load.load_id, change_feed.CDF, version), None, "")
 
     def _begin(self):
         """Make the steps of a new load: the first one, after a reset, or because the columns have changed."""
@@ -62,7 +71,7 @@ class StepWorld(World):
                 budget=settings.budget(time.time()),
                 mode=change_feed.CDF,
             )
-            self.loaders[table.name] = BatchLoader(replace(step, allow_deletes=10_000))
+            self.loaders[table.name] = BatchLoader(replace(step, allow_deletes=10_000, keeps_waiting=True))
 
     def _frames(self, name, version, step):
         """Give the changes up to a version, micro-batch by micro-batch; if small, a commit may come in two parts."""

@@ -80,7 +80,7 @@ class Expected:
         for (part, model), row in rows["fits"].items():
             ends = self._stub("Part", part), self._stub("Model", model)
             self.edges["FITS", *ends] = _shown({"since": _number(row["since"]), "seq": row["seq"]})
-        # `on_missing: skip`: an edge is there if its end is. See `histories.WAITING`.
+        # `on_missing: skip`: an edge is there if its end is.
         for (key,), row in rows["parts"].items():
             if ("Maker", row["maker"]) in self.nodes:
                 self.edges["CHECKED_BY", ("Part", key), ("Maker", row["maker"])] = {}

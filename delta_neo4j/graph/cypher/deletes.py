@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from delta_neo4j.graph.cypher import lost_edges
 from delta_neo4j.graph.cypher.common import HIDDEN, alone, matching, own_edge
 from delta_neo4j.mapping.identifiers import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from delta_neo4j.mapping.leads import Lead
     from delta_neo4j.mapping.plan import Edge, Property, Table
 
 _OURS = "any(token IN $tokens WHERE {0}._dn_version STARTS WITH token)"
@@ -44,29 +48,47 @@ WITH {_collected(table, "row.i")}
 RETURN [one IN apart | one.i] AS deleted"""
 
 
-def delete_own_rows(table: Table, *, listed: bool = False) -> str:
+def delete_own_rows(table: Table, leads: Sequence[Lead] = (), *, listed: bool = False) -> str:
     """
     Build the delete of what rows wrote: their nodes with their own relationships, or the edges of an edge list.
 
-    Parameters and results are those of `delete_rows`. A node that relationships of other rows lead to stays with its
-    key: those rows are not written again when the node comes back, so their relationships must stay. If `listed`,
-    nodes and edges go only if they still have the version `row.v`.
+    Parameters and results are those of `delete_rows`, and `$lost`. A node that relationships of other rows lead to
+    stays with its key: those rows are not written again when the node comes back, so their relationships must stay.
+    Those of the `leads` wait for it, so they go with the node. If `listed`, nodes and edges go only if they still have
+    the version `row.v`.
     """
     if table.edge:
         return _delete_edges(table.edge, _of_version(table, "e", listed=listed))
-    return delete_found(table, _own_node(table, listed=listed))
+    return delete_found(table, _own_node(table, listed=listed), leads)
 
 
-def delete_found(table: Table, found: str) -> str:
+def delete_found(table: Table, found: str, leads: Sequence[Lead] = ()) -> str:
     """Build `delete_own_rows` for the nodes `n` that the clause `found` finds for each `row`."""
     return f"""UNWIND $rows AS row
 {found}
-WITH n, row.i AS number, {" + ".join(own_edges(table)) or "[]"} AS own
+{_whether_it_goes(table, leads)}
 WITH collect({{
-  node: n, i: number, edges: own, others: [], chunks: {_chunks(table)},
-  alone: {alone("n")} AND NOT EXISTS {{ (n)-[led]-() WHERE NOT led IN own }}}}) AS apart
+  node: n, i: number, edges: own + {lost_edges.lists(leads)}, others: [], chunks: {_chunks(table)},
+  alone: goes}}) AS apart
 {_delete_clauses(table)}
 RETURN [one IN apart | one.i] AS deleted"""
+
+
+def list_lost(table: Table, leads: Sequence[Lead], number: int, *, listed: bool) -> str:
+    """
+    Build the list of the edges of one of the leads that `delete_own_rows` takes together with their end node.
+
+    Parameters are those of `delete_own_rows`; `cypher.lost_edges.columns` names what it returns.
+    """
+    return f"""UNWIND $rows AS row
+{_own_node(table, listed=listed)}
+{_whether_it_goes(table, leads)} WHERE goes
+{lost_edges.read(leads[number], number)}"""
+
+
+def _whether_it_goes(table: Table, leads: Sequence[Lead]) -> str:
+    return f"""WITH n, row.i AS number, {" + ".join(own_edges(table)) or "[]"} AS own
+WITH n, number, own, {alone("n")} AND {lost_edges.no_other_edges(leads)} AS goes"""
 
 
 def find_rows(table: Table) -> str:

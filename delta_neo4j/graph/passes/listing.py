@@ -37,7 +37,11 @@ class Listing:
     def read(self) -> Iterator[pa.RecordBatch]:
         """Yield the list; raise `FarSideError` with the class and message of a `LoaderError`."""
         with travelling(), open_queries(self.connection, retry_seconds=self.connection.retry_seconds) as queries:
-            records = queries.stream(self.statement, **self.parameters)
-            while found := list(islice(records, ROWS)):
-                texts = [pa.array([each[name] for each in found], pa.string()) for name in self.columns]
-                yield pa.RecordBatch.from_arrays(texts, names=list(self.columns))
+            yield from as_texts(queries.stream(self.statement, **self.parameters), self.columns)
+
+
+def as_texts(records: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """Yield the texts in these columns of records as record batches of at most `ROWS` rows."""
+    while found := list(islice(records, ROWS)):
+        texts = [pa.array([each[name] for each in found], pa.string()) for name in columns]
+        yield pa.RecordBatch.from_arrays(texts, names=list(columns))

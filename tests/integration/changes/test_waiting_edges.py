@@ -138,3 +138,100 @@ def test_a_feed_takes_back_what_waits(spark, tables, newest_graph, tmp_path):
     assert ("MADE_BY", "p4", "m4", 2044) in _edges(newest_graph)
     assert ("MADE_BY", "p2", "m2", 2002) in _edges(newest_graph)
     _agree(runs)
+
+
+def test_an_edge_that_goes_with_its_end_comes_back_with_it(spark, tables, newest_graph, tmp_path):
+    """Of rows that did not change, also if the run is killed right after its delete; a deleted row's edge does not."""
+    rows = ROWS | {"fits": [("p1", "m2", 2011), ("p2", "m1", 2012)], "makers": [("m1", "one"), ("m2", "two")]}
+    gone = "    properties: [{column: name}]\n    deleted_when: name = 'gone'\n"
+    runs = tables(MAPPING.replace("MISSING", "skip").replace("    properties: [{column: name}]\n", gone), rows, SCHEMAS)
+    for name in SCHEMAS:
+        spark.sql(f"ALTER TABLE delta.`{tmp_path / name}` SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    assert _waiting(runs.succeed()) == dict.fromkeys(SCHEMAS, 0)
+    of_m1 = {("MADE_BY", "p1", "m1", 2001), ("FITS", "p2", "m1", 2012)}
+    of_m2 = {("MADE_BY", "p2", "m2", 2002), ("FITS", "p1", "m2", 2011)}
+    assert _edges(newest_graph) == of_m1 | of_m2
+    versions = "MATCH (n:Part) RETURN n.part_id AS id, n._dn_version AS v ORDER BY id"
+    before = newest_graph.query(versions)
+    makers, fits = (f"delta.`{tmp_path / name}`" for name in ("makers", "fits"))
+
+    def killed(step, value):
+        if step == "ledger":
+            raise RuntimeError("killed here")
+        return value
+
+    spark.sql(f"DELETE FROM {makers} WHERE id = 'm1'")
+    assert "killed here" in str(runs.run(killed, allow_deletes=10).error)
+    assert _edges(newest_graph) == of_m2
+    summary = runs.succeed(allow_deletes=10)
+    assert _waiting(summary) == {"parts": 1, "fits": 1, "makers": 0}
+    assert newest_graph.value("MATCH (n:Maker) RETURN collect(n.maker_id) AS v") == ["m2"]
+    _agree(runs)
+
+    spark.sql(f"UPDATE {makers} SET name = 'gone' WHERE id = 'm2'")
+    assert _waiting(runs.succeed(allow_deletes=10)) == {"parts": 2, "fits": 2, "makers": 0}
+    assert newest_graph.value("MATCH (n) WHERE n:Maker RETURN count(n) AS v") == 0
+    spark.sql(f"DELETE FROM {fits} WHERE part = 'p2'")
+    _add(spark, tmp_path, "makers", ("m1", "one again"))
+    assert _waiting(runs.succeed(allow_deletes=10)) == {"parts": 1, "fits": 1, "makers": 0}
+    assert _edges(newest_graph) == {("MADE_BY", "p1", "m1", 2001)}
+    spark.sql(f"UPDATE {makers} SET name = 'two again' WHERE id = 'm2'")
+    assert _waiting(runs.succeed(allow_deletes=10)) == dict.fromkeys(SCHEMAS, 0)
+    assert _edges(newest_graph) == {("MADE_BY", "p1", "m1", 2001)} | of_m2
+    assert newest_graph.query(versions) == before
+    _agree(runs)
+
+
+SWEPT = """
+tables:
+  - name: parts
+    source: parts
+    labels: [Part]
+    key: [{property: part_id, column: id, type: integer}]
+    properties: [{column: size, type: integer}]
+    relationships:
+      - {type: MADE_BY, end: {label: Maker, key: [{property: maker_id, column: maker}]}, on_missing: skip}
+      - {type: MADE_FOR, end: {label: Maker, key: [{property: maker_id, column: buyer}]}, on_missing: merge}
+  - name: makers
+    source: makers
+    source_mode: snapshot
+    labels: [Maker]
+    key: [{property: maker_id, column: id}]
+    properties: [{column: name}]
+    relationships:
+      - {type: OWNED_BY, end: {label: Maker, key: [{property: maker_id, column: owner}]}, on_missing: dead_letter}
+"""
+
+
+def test_a_sweep_takes_edges_and_keeps_what_others_need(spark, tables, newest_graph, tmp_path):
+    """A node that `merge` relationships lead to stays with all that leads to it; keys may be written in two ways."""
+    schemas = {
+        "parts": "id STRING, maker STRING, buyer STRING, size INT",
+        "makers": "id STRING, name STRING, owner STRING",
+    }
+    makers = [("m1", "one", None), ("m2", "two", "m1"), ("m3", "three", "m2")]
+    rows = {"parts": [("01", "m1", None, 1), ("02", "m2", None, 2), ("03", "m2", "m2", 3)], "makers": makers}
+    runs = tables(SWEPT, rows, schemas)
+    runs.succeed()
+    found = "MATCH (a)-[r]->(b) RETURN type(r) AS t, coalesce(a.part_id, a.maker_id) AS a, b.maker_id AS b"
+
+    def overwrite(*left):
+        frame = spark.createDataFrame(list(left), schemas["makers"])
+        frame.write.format("delta").mode("overwrite").save(str(tmp_path / "makers"))
+        return runs.succeed(allow_deletes=10)
+
+    whole = _all(newest_graph, found)
+    summary = overwrite(makers[2])
+    assert {table["name"]: table["waiting_edges"] for table in summary["tables"]} == {"parts": 1, "makers": 0}
+    to_stub = {("MADE_BY", 2, "m2"), ("MADE_BY", 3, "m2"), ("MADE_FOR", 3, "m2"), ("OWNED_BY", "m3", "m2")}
+    assert _all(newest_graph, found) == to_stub
+    assert newest_graph.query("MATCH (n:Maker) WHERE n.name IS NULL RETURN keys(n) AS k") == [
+        {"k": ["maker_id", "_dn_owner"]}
+    ]
+    overwrite(*makers)
+    assert _all(newest_graph, found) == whole
+    _agree(runs)
+
+
+def _all(graph, found):
+    return {tuple(row.values()) for row in graph.query(found)}

@@ -7,7 +7,7 @@ from pyspark import cloudpickle
 
 from delta_neo4j.graph.passes.nodes import NodePass
 from delta_neo4j.graph.passes.parameters import PropertyMaps
-from delta_neo4j.graph.writer import travels_with_pass
+from delta_neo4j.graph.text_vectors import travels_with_pass
 from delta_neo4j.runs.run import travel_by_value
 from delta_neo4j.settings.connection import Connection
 from delta_neo4j.settings.limits import LIMITS
