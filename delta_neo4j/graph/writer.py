@@ -226,11 +226,9 @@ class GraphWriter:
 
         The columns are texts: those that `cypher.lost_edges.columns` names.
         """
-        text, columns = (
-            delete_text.list_lost(self.table, leads, number, listed=listed),
-            lost_edges.columns(leads[number]),
-        )
-        work = LostEdgesPass(**self._delete_arguments(self.table, text, leads), columns=columns)
+        text = delete_text.list_lost(self.table, leads, number, listed=listed)
+        found = lost_edges.columns(leads[number])
+        work = LostEdgesPass(**self._delete_arguments(self.table, text, leads), columns=found)
         return to_parquet(self.target.runner, keyed, work, path)
 
     def keyed(self, rows: DataFrame) -> DataFrame:
@@ -242,8 +240,8 @@ class GraphWriter:
         return self._run(keyed.repartition(self.target.write_partitions, "k0"), work)
 
     def _delete_arguments(self, table: Table, statement: str, leads: Sequence[Lead]) -> dict[str, Any]:
-        more = {"source": f"{self.target.source_token}:", "lost": [lead.tokens for lead in leads]}
-        more |= parameters(table)
+        lost = [lead.tokens for lead in leads]
+        more = {**parameters(table), "source": f"{self.target.source_token}:", "lost": lost}
         return {**self._pass_arguments("delete", self.limits.node_rows), "statement": statement, "parameters": more}
 
     def _run(self, rows: DataFrame, work: Pass) -> Written:
