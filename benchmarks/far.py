@@ -26,9 +26,17 @@ def far_away(port: int, round_trip: float) -> Iterator[int]:
     try:
         yield here
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    open_ways = asyncio.all_tasks() - {asyncio.current_task()}
+    for way in open_ways:
+        way.cancel()
+    await asyncio.gather(*open_ways, return_exceptions=True)
 
 
 class _Proxy:
