@@ -70,7 +70,7 @@ class WriteSession:
     """
     A session in which one thread writes, a transaction at a time; `effort` counts what the transactions cost.
 
-    `seconds`: the time of the committed transactions.
+    `seconds`: the time of the committed transactions; `round_trip`: that to the server and back, if it was measured.
     """
 
     session: neo4j.Session
@@ -79,7 +79,7 @@ class WriteSession:
     effort: Effort = field(default_factory=Effort)
     uri: str = ""
     seconds: float = 0.0
-    _round_trip: float | None = None
+    round_trip: float = 0.0
 
     def run(self, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """
@@ -105,14 +105,13 @@ class WriteSession:
         self.seconds += time.monotonic() - began
         return records
 
-    def round_trip(self) -> float:
-        """Return the seconds to the server and back; measured once, 0 if that fails. Not while a transaction runs."""
-        if self._round_trip is None:
-            began, self._round_trip = time.monotonic(), 0.0
-            with suppress(*_ERRORS):
-                self.session.run(ANSWER).consume()
-                self._round_trip = time.monotonic() - began
-        return self._round_trip
+    def measure(self) -> None:
+        """Measure `round_trip`; it stays 0 if the server does not answer: the write that follows says why."""
+        with suppress(*_ERRORS):
+            self.session.run(ANSWER).consume()  # opens the connection
+            began = time.monotonic()
+            self.session.run(ANSWER).consume()
+            self.round_trip = time.monotonic() - began
 
     def bookmarks(self) -> list[str]:
         """Return the bookmarks of the last transaction: a later session that waits for them sees its writes."""

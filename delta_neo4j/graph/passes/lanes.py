@@ -35,11 +35,15 @@ class Lanes:
         """Wait until a session is free and begin `write` with it; raise the error of an earlier write."""
         while len(self._running) >= self.wanted():
             self._settle()
-        if not self._free:
-            self._free.append(self.open_session())
-            self.sessions.append(self._free[-1])
-        session = self._free.pop()
+        session = self._free.pop() if self._free else self._opened()
         self._running[self._threads.submit(write, session)] = session
+
+    def _opened(self) -> WriteSession:
+        session = self.open_session()
+        if not self.sessions:
+            session.measure()
+        self.sessions.append(session)
+        return session
 
     def finish(self) -> None:
         """Wait for all writes; raise the error of one that failed."""
@@ -55,7 +59,7 @@ class Lanes:
         transactions = sum(session.effort.transactions for session in self.sessions)
         if not transactions:
             return 1
-        waiting = TRIPS * self.sessions[0].round_trip()
+        waiting = TRIPS * self.sessions[0].round_trip
         busy = sum(session.seconds for session in self.sessions) / transactions - waiting
         return min(MOST, 1 + math.ceil(waiting / busy)) if busy > 0 else MOST
 

@@ -88,6 +88,9 @@ class _Session:
 
     effort = Effort()
 
+    def measure(self):
+        pass
+
     def bookmarks(self):
         return []
 
