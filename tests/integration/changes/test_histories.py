@@ -78,6 +78,7 @@ def test_a_history_ends_in_the_same_graph_in_each_mode(worlds):
 
 
 @pytest.mark.deep
+@pytest.mark.timeout(3600)
 def test_a_graph_follows_drawn_histories_through_the_step(worlds):
     """Two hundred histories, twenty at a time, each with its own keys and rows: commits cut, micro-batches killed."""
 
