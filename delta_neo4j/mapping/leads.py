@@ -54,6 +54,8 @@ def leads(table: Table, mapped: Iterable[Table], tokens: Mapping[str, tuple[str,
 
 def _of(other: Table, table: Table, tokens: tuple[str, ...]) -> list[Lead]:
     found: list[Lead] = []
+    if other.keeps_deleted:  # rows that are gone from the table cannot be read again
+        return found
     if other.edge and other.edge.on_missing != "merge":
         found += [Lead(other, other.edge, tokens, at_start) for at_start in (True, False)]
     found += [Lead(other, each, tokens) for each in other.relationships if _waits(other, each, table)]

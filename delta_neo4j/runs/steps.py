@@ -32,6 +32,7 @@ from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint
 from delta_neo4j.state.ledger import NOTHING_RECORDED, Ledger
+from delta_neo4j.state.mappings import FRAME
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
@@ -179,7 +180,8 @@ def _tokens(mapped: tuple[Table, ...], ready: Ready) -> dict[str, tuple[str, ...
     """Return the source tokens, each with a colon, of the rows that loads of the tables wrote or may write, by name."""
     found = {}
     for table in mapped:
-        if source := ready.sources.get(table.name):
+        source = ready.sources.get(table.name)
+        if source and not source.table_id.startswith(FRAME):  # no run reads a frame's rows again
             may_write = (f"{token}:" for token in source_modes.tokens([table], ready.sources))
             wrote = ready.histories[table.name].own_tokens(table.source, source.table_id)
             found[table.name] = tuple(dict.fromkeys([*may_write, *wrote]))

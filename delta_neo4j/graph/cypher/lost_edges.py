@@ -74,5 +74,6 @@ def _is_lost(lead: Lead, number: int) -> str:
     listed = isinstance(lead.kind, Edge)
     # Only an edge list's edges have a version; those of a row's node have that of the node.
     own = "" if listed else "led._dn_version IS NULL AND "
-    written = f"any(token IN $lost[{number}] WHERE {'led' if listed else 'far'}._dn_version STARTS WITH token)"
+    row = f"{'led' if listed else 'far'}._dn_version"
+    written = f"any(token IN $lost[{number}] WHERE coalesce({row}, '') STARTS WITH token)"
     return f"n:{quoted(lead.near_label)} AND led._dn_owner = $owner AND {own}{written}"

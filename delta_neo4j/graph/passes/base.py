@@ -163,7 +163,7 @@ class Task:
             self.write(rows.part(at, at + size), session)
         with self._changing:
             if self.too_large > before[0]:  # the cause was such a row, not the number of rows
-                _, self.largest, self.limit = before
+                self.largest, self.limit = max(self.largest, before[1]), max(self.limit, before[2])
 
     def _send(self, rows: Rows, session: WriteSession) -> list[dict[str, Any]]:
         def send() -> list[dict[str, Any]]:
