@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from delta_neo4j.graph.passes.listing import Listing
     from delta_neo4j.graph.passes.lost_edges import LostEdgesPass
     from delta_neo4j.graph.passes.runner import PassRunner
 
 
-def to_parquet(runner: PassRunner, rows: DataFrame, work: LostEdgesPass, path: str) -> DataFrame:
+def to_parquet(runner: PassRunner, rows: DataFrame, work: Listing | LostEdgesPass, path: str) -> DataFrame:
     """List in Parquet at `path` what `work` finds for the rows; return it as a frame of texts."""
     spark, schema = rows.sparkSession, ", ".join(f"{name} STRING" for name in work.columns)
-    if not (runner.from_tasks and by_task(rows, work, schema, path)):
+    if not (runner.from_tasks and _by_task(rows, work, schema, path)):
         spark.createDataFrame([], schema).write.mode("overwrite").parquet(path)
         found = on_driver(rows, work)
         while part := [tuple(row.values()) for row in islice(found, ROWS)]:
@@ -29,7 +30,7 @@ def to_parquet(runner: PassRunner, rows: DataFrame, work: LostEdgesPass, path: s
     return spark.read.schema(schema).parquet(path)
 
 
-def by_task(rows: DataFrame, listing: Callable[..., Any], schema: str, path: str) -> bool:
+def _by_task(rows: DataFrame, listing: Callable[..., Any], schema: str, path: str) -> bool:
     """Let tasks write the list; return false if they cannot connect to Neo4j."""
     try:
         rows.mapInArrow(listing, schema).write.mode("overwrite").parquet(path)

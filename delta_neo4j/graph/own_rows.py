@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.graph.cypher import deletes as delete_text
 from delta_neo4j.graph.cypher.common import OWNER
-from delta_neo4j.graph.lists import by_task
+from delta_neo4j.graph.lists import to_parquet
 from delta_neo4j.graph.passes.listing import Listing
 from delta_neo4j.source.values import sql_type
 
@@ -31,16 +31,6 @@ def listed(spark: SparkSession, target: Target, table: Table, tokens: Iterable[s
     columns = (*(f"k{i}" for i in range(len(table.key))), "v")
     parameters = {"owner": OWNER, "tokens": list(tokens)}
     listing = Listing(target.connection, delete_text.list_rows(table), parameters, columns)
-    schema = ", ".join(f"{name} STRING" for name in columns)
-    if not (target.runner.from_tasks and by_task(spark.range(0, 1, 1, 1), listing, schema, path)):
-        _by_driver(spark, listing, schema, path)
-    texts = spark.read.schema(schema).parquet(path)
+    texts = to_parquet(target.runner, spark.range(0, 1, 1, 1), listing, path)
     typed = [F.expr(f"try_cast(k{i} AS {sql_type(p)})").alias(f"k{i}") for i, p in enumerate(table.key)]
     return texts.select(*typed, "v").dropna()
-
-
-def _by_driver(spark: SparkSession, listing: Listing, schema: str, path: str) -> None:
-    spark.createDataFrame([], schema).write.mode("overwrite").parquet(path)
-    for batch in listing.read():
-        rows = [tuple(row.values()) for row in batch.to_pylist()]
-        spark.createDataFrame(rows, schema).write.mode("append").parquet(path)

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession  # noqa: TC002
 
 from delta_neo4j.embedding import choose, model_identity
 from delta_neo4j.embedding.base import Vector, probe
-from delta_neo4j.errors import PreflightError
+from delta_neo4j.errors import LoaderError, PreflightError
 from delta_neo4j.graph import key_types, vector_model_check
 from delta_neo4j.graph.bolt.server import check_writes, database_id, server_version
 from delta_neo4j.graph.passes import runner
@@ -81,9 +81,12 @@ def check(
     with ThreadPoolExecutor(1) as beside:
         graph = beside.submit(_check_graph, connection, mapping)  # Neo4j may be far, and Spark has its own work
         try:
-            findings = check_texts(spark, mapping, settings, state, frames)
-        finally:  # of two faults the graph's is told: it is the quicker one to find again
-            version, database = graph.result()
+            sources, histories, models = _check_state(spark, mapping, settings, state, frames or {})
+        except LoaderError:
+            graph.result()  # of two faults the graph's is told
+            raise
+        version, database = graph.result()
+    findings = Findings(sources, histories, _check_model(spark, mapping, settings, models))
     new_tables = [table for table in mapping.tables if findings.histories[table.name].is_new_to(database)]
     newly_mapped = [table for table in mapping.tables if not findings.histories[table.name].knows(table, database)]
     if newly_mapped:
@@ -110,18 +113,28 @@ def check_texts(
     frames: dict[str, SourceVersion] | None = None,
 ) -> Findings:
     """Check everything that embedding needs: tables, Volumes, an embedder that answers, the model of the state."""
-    has_text = choose.has_text(mapping, settings.embedding)
+    sources, histories, models = _check_state(spark, mapping, settings, state, frames or {})
+    return Findings(sources, histories, _check_model(spark, mapping, settings, models))
+
+
+def _check_state(
+    spark: SparkSession, mapping: Mapping, settings: TextSettings, state: State, frames: dict[str, SourceVersion]
+) -> tuple[dict[str, SourceVersion], dict[str, MappingHistory], list[model_identity.Recorded]]:
+    """Check tables and Volumes; return versions and histories by table name, and the models of the state."""
     with ThreadPoolExecutor(1) as beside:
+        has_text = choose.has_text(mapping, settings.embedding)
         reading = beside.submit(model_identity.recorded, spark, state) if has_text else None
-        sources, histories = _check_tables(spark, mapping, settings, state, frames or {})
+        sources, histories = _check_tables(spark, mapping, settings, state, frames)
         grants.check_volumes(spark, (settings.state, settings.checkpoints))
-        model = _check_model(spark, mapping, settings, reading.result()) if reading else None
-    return Findings(sources, histories, model)
+        return sources, histories, reading.result() if reading else []
 
 
 def _check_model(
     spark: SparkSession, mapping: Mapping, settings: TextSettings, recorded: list[model_identity.Recorded]
-) -> Model:
+) -> Model | None:
+    """Return the model that embeds the mapping's texts, None if it embeds none."""
+    if not choose.has_text(mapping, settings.embedding):
+        return None
     dimension = text_dimension(mapping)
     embedder, reason, probes = choose.first_answering(
         settings.embedding,

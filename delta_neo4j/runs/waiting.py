@@ -171,12 +171,17 @@ def _having_edges(table: Table, sound: DataFrame, lost: DataFrame) -> DataFrame:
     """
     Return the sound rows that have edges which went with their end nodes, with the versions and hashes of the entries.
 
-    Of several such rows of a key it is the one with the content that the graph has, or else the winner.
+    Of several such rows of a key it is the one with the edges and the content that the graph has, or else the winner.
     """
     edge = [KEY, "type", "end_key", "relationship_key"]
-    wanted = lost.select(*edge, F.col("version").alias(_VERSION), F.col("content_hash").alias("sent_hash"))
+    written = {"version": _VERSION, "content_hash": "sent_hash", "rel_hash": "sent_edges"}
+    wanted = lost.select(*edge, *(F.col(name).alias(other) for name, other in written.items()))
     having = waiting_edges.with_edges(table, sound).join(wanted, edge)
-    likely = [F.col("content_hash") == F.col("sent_hash"), F.col(ranking.STATE) == ranking.WINNER]
-    best = Window.partitionBy(KEY).orderBy(*(each.desc() for each in likely), "row_hash")
+    likely = [
+        F.col("rel_hash") == F.col("sent_edges"),
+        F.col("content_hash") == F.col("sent_hash"),
+        F.col(ranking.STATE) == ranking.WINNER,
+    ]
+    best = Window.partitionBy(KEY).orderBy(*(each.desc_nulls_last() for each in likely), "row_hash")
     first = having.withColumn("place", F.row_number().over(best)).where(F.col("place") == 1)
     return first.select(*sound.columns, _VERSION, "sent_hash")

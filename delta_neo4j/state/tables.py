@@ -39,7 +39,7 @@ SCHEMAS = {
     "waiting_edges": (
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, type STRING, "
         "end_label STRING, end_key STRING, relationship_key STRING, version STRING, content_hash STRING, "
-        "row_hash STRING, event STRING, recorded_at TIMESTAMP"
+        "row_hash STRING, rel_hash STRING, event STRING, recorded_at TIMESTAMP"
     ),
     "mappings": (
         "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "

@@ -1,10 +1,10 @@
 """
 Waiting edges: relationships that found no end node, or lost it, in the state table `waiting_edges`.
 
-An entry has the row's key, and how the row was written: its version, its content hash, and a hash of its source values
-(`row_hash`). So an entry is void if the graph has another version of the row, or the table has no such row. An entry
-with the event `waiting` counts if its attempt stands in the ledger. The event `closed` is a copy of the entry that it
-closes.
+An entry has the row's key, and how the row was written: its version, the hashes of its content and of its edges, and a
+hash of its source values (`row_hash`). So an entry is void if the graph has another version of the row, or the table
+has no such row. An entry with the event `waiting` counts if its attempt stands in the ledger. The event `closed` is a
+copy of the entry that it closes.
 
 An entry with the event `lost` is that of an edge which goes with its deleted end node. It is recorded before the
 delete, and counts also if its attempt was killed (`pipeline.lost_edges`). What it says comes from the graph: its keys
@@ -115,6 +115,7 @@ class WaitingEdges:
             version.alias("version"),
             F.col("content_hash").alias("content_hash"),
             row_hash(self.table).alias("row_hash"),
+            F.col("rel_hash").alias("rel_hash"),
             F.lit(_WAITING).alias("event"),
             F.current_timestamp().alias("recorded_at"),
         )
@@ -133,6 +134,7 @@ class WaitingEdges:
             F.col("v").alias("version"),
             F.col("h").alias("content_hash"),
             F.lit(None).cast("string").alias("row_hash"),
+            F.col("r").alias("rel_hash"),
             F.lit(_LOST).alias("event"),
             F.current_timestamp().alias("recorded_at"),
         )

@@ -32,16 +32,17 @@ def lists(leads: Sequence[Lead]) -> str:
 
 
 def columns(lead: Lead) -> tuple[str, ...]:
-    """Return the names of what `read` returns: parts of the row's key, of the end's key and of the edge's own."""
+    """Return the columns of `read`: the keys of row, end and edge as texts; the version and hashes of the row."""
     parts = zip("rte", _keys(lead), strict=True)
-    return (*(f"{name}{i}" for name, key in parts for i in range(len(key))), "v", "h")
+    return (*(f"{name}{i}" for name, key in parts for i in range(len(key))), "v", "h", "r")
 
 
 def read(lead: Lead, number: int) -> str:
-    """Build the end of a statement that lists the edges of one lead at nodes `n`: key parts as texts, version, hash."""
+    """Build the end of a statement that lists the edges of one lead at nodes `n`; `columns` names its columns."""
     parts = [part for key in _keys(lead) for part in key]
     row = "led" if isinstance(lead.kind, Edge) else "far"
-    values = [*(f"toString({part})" for part in parts), f"{row}._dn_version", f"{row}._dn_hash"]
+    written = [f"{row}._dn_{name}" for name in ("version", "hash", "rel_hash")]
+    values = [*(f"toString({part})" for part in parts), *written]
     returned = ", ".join(f"{value} AS {name}" for value, name in zip(values, columns(lead), strict=True))
     return f"MATCH {_pattern(lead)} WHERE {_is_lost(lead, number)}\nRETURN {returned}"
 

@@ -33,17 +33,16 @@ class Lanes:
 
     def run(self, write: Callable[[WriteSession], None]) -> None:
         """Wait until a session is free and begin `write` with it; raise the error of an earlier write."""
+        if self.sessions and self.sessions[0].round_trip is None:
+            self.finish()  # the first write: its session is free then, and its connection open
+            self.sessions[0].measure()
         while len(self._running) >= self.wanted():
             self._settle()
-        session = self._free.pop() if self._free else self._opened()
+        if not self._free:
+            self.sessions.append(self.open_session())
+            self._free.append(self.sessions[-1])
+        session = self._free.pop()
         self._running[self._threads.submit(write, session)] = session
-
-    def _opened(self) -> WriteSession:
-        session = self.open_session()
-        if not self.sessions:
-            session.measure()
-        self.sessions.append(session)
-        return session
 
     def finish(self) -> None:
         """Wait for all writes; raise the error of one that failed."""
@@ -59,7 +58,7 @@ class Lanes:
         transactions = sum(session.effort.transactions for session in self.sessions)
         if not transactions:
             return 1
-        waiting = TRIPS * self.sessions[0].round_trip
+        waiting = TRIPS * (self.sessions[0].round_trip or 0.0)
         busy = sum(session.seconds for session in self.sessions) / transactions - waiting
         return min(MOST, 1 + math.ceil(waiting / busy)) if busy > 0 else MOST
 

@@ -27,17 +27,18 @@ class Listing:
     statement: str
     parameters: dict[str, Any]
     columns: tuple[str, ...]
+    batch_rows: int = 1
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the list once for each row of the record batches (the function of `mapInArrow`)."""
-        for batch in batches:
-            for _ in range(batch.num_rows):
-                yield from self.read()
+        """
+        Yield the list once for each row of the record batches (the function of `mapInArrow`).
 
-    def read(self) -> Iterator[pa.RecordBatch]:
-        """Yield the list; raise `FarSideError` with the class and message of a `LoaderError`."""
+        Raises `FarSideError` with the class and message of a `LoaderError`.
+        """
         with travelling(), open_queries(self.connection, retry_seconds=self.connection.retry_seconds) as queries:
-            yield from as_texts(queries.stream(self.statement, **self.parameters), self.columns)
+            for batch in batches:
+                for _ in range(batch.num_rows):
+                    yield from as_texts(queries.stream(self.statement, **self.parameters), self.columns)
 
 
 def as_texts(records: Iterator[dict[str, Any]], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:

@@ -23,10 +23,11 @@ class LostEdgesPass(DeletePass):
     columns: tuple[str, ...] = ()
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the list (the function of `mapInArrow`); raises as `Listing.read` does."""
+        """Yield the list (the function of `mapInArrow`); raises as that of `Listing` does."""
         connection = self.connection
         with travelling(), open_queries(connection, retry_seconds=connection.retry_seconds) as queries:
             for batch in batches:
                 for at in range(0, batch.num_rows, self.batch_rows):
                     rows = self.rows(batch.slice(at, self.batch_rows))
-                    yield from as_texts(queries.stream(self.statement, rows=rows, **self.parameters), self.columns)
+                    found = queries.run(self.statement, rows=rows, **self.parameters)  # waits for what passes by itself
+                    yield from as_texts(iter(found), self.columns)

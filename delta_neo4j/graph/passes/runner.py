@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from delta_neo4j.graph.passes.listing import Listing
     from delta_neo4j.settings.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def tasks_can_connect(spark: SparkSession, connection: Connection, tasks: int) -
     return not refusals
 
 
-def on_driver(rows: DataFrame, work: Pass) -> Iterator[dict[str, Any]]:
+def on_driver(rows: DataFrame, work: Pass | Listing) -> Iterator[dict[str, Any]]:
     """Run a pass in this process over the Arrow chunks of `rows`, in the order of `rows`; yield what a task returns."""
     arrow_chunks = rows.mapInArrow(ArrowChunks(work.batch_rows), "chunk BINARY").toLocalIterator()
     batches = (batch for row in arrow_chunks for batch in pa.ipc.open_stream(pa.py_buffer(row["chunk"])))

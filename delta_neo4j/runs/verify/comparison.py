@@ -50,9 +50,10 @@ def compared(
     """Compare one table with the graph, row by row; the result's frames are frozen below the place's path."""
     table, state = place.table, State(settings.state)
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    pass_runner = runner.choose_runner(spark, connection, writers(spark, settings))
+    tasks = writers(spark, settings)
+    pass_runner = runner.choose_runner(spark, connection, tasks)
     graph = scan.GraphScan(spark, connection, pass_runner, f"{place.path}/graph")
-    frozen = expected(spark, place, partitions=writers(spark, settings))
+    frozen = expected(spark, place, partitions=tasks)
     rows = Expected(table, frozen, state, place.model_id, vectors)
     states = {row[0]: row[1] for row in frozen.groupBy(ranking.STATE).count().collect()}
     documents = compare.winners(

@@ -192,6 +192,7 @@ tables:
     relationships:
       - {type: MADE_BY, end: {label: Maker, key: [{property: maker_id, column: maker}]}, on_missing: skip}
       - {type: MADE_FOR, end: {label: Maker, key: [{property: maker_id, column: buyer}]}, on_missing: merge}
+      - {type: SOLD_BY, end: {label: Maker, key: [{property: maker_id, column: seller}]}, on_missing: skip}
   - name: makers
     source: makers
     source_mode: snapshot
@@ -204,14 +205,22 @@ tables:
 
 
 def test_a_sweep_takes_edges_and_keeps_what_others_need(spark, tables, newest_graph, tmp_path):
-    """A node that `merge` relationships lead to stays with all that leads to it; keys may be written in two ways."""
+    """
+    A node that `merge` relationships lead to stays with all that leads to it; keys may be written in two ways.
+
+    Of several rows of a key, that comes back which the graph has.
+    """
     schemas = {
-        "parts": "id STRING, maker STRING, buyer STRING, size INT",
+        "parts": "id STRING, maker STRING, buyer STRING, size INT, seller STRING",
         "makers": "id STRING, name STRING, owner STRING",
     }
     makers = [("m1", "one", None), ("m2", "two", "m1"), ("m3", "three", "m2")]
-    rows = {"parts": [("01", "m1", None, 1), ("02", "m2", None, 2), ("03", "m2", "m2", 3)], "makers": makers}
-    runs = tables(SWEPT, rows, schemas)
+    parts = [("01", "m1", None, 1, None), ("02", "m2", None, 2, None), ("03", "m2", "m2", 3, None)]
+    older = [("04", "m1", None, 4, "m2"), ("05", "m1", None, 4, "m3")]
+    newer = [("04", "m1", None, 4, "m3"), ("05", "m1", None, 4, "m2")]
+    runs = tables(SWEPT, {"parts": parts + older, "makers": makers}, schemas)
+    runs.succeed()
+    spark.createDataFrame(newer, schemas["parts"]).write.format("delta").mode("append").save(str(tmp_path / "parts"))
     runs.succeed()
     found = "MATCH (a)-[r]->(b) RETURN type(r) AS t, coalesce(a.part_id, a.maker_id) AS a, b.maker_id AS b"
 
@@ -222,8 +231,9 @@ def test_a_sweep_takes_edges_and_keeps_what_others_need(spark, tables, newest_gr
 
     whole = _all(newest_graph, found)
     summary = overwrite(makers[2])
-    assert {table["name"]: table["waiting_edges"] for table in summary["tables"]} == {"parts": 1, "makers": 0}
-    to_stub = {("MADE_BY", 2, "m2"), ("MADE_BY", 3, "m2"), ("MADE_FOR", 3, "m2"), ("OWNED_BY", "m3", "m2")}
+    assert {table["name"]: table["waiting_edges"] for table in summary["tables"]} == {"parts": 3, "makers": 0}
+    sold = {("SOLD_BY", 4, "m3"), ("SOLD_BY", 5, "m2")}
+    to_stub = sold | {("MADE_BY", 2, "m2"), ("MADE_BY", 3, "m2"), ("MADE_FOR", 3, "m2"), ("OWNED_BY", "m3", "m2")}
     assert _all(newest_graph, found) == to_stub
     assert newest_graph.query("MATCH (n:Maker) WHERE n.name IS NULL RETURN keys(n) AS k") == [
         {"k": ["maker_id", "_dn_owner"]}

@@ -69,7 +69,7 @@ def test_preflight_makes_nothing(spark, lts_graph, loads):
     assert preflight.check(spark, mapping, settings, state).model.model_id == ready.model_id
 
 
-def test_a_neo4j_user_without_the_privilege_stops_before_all_else(spark, lts_graph, loads, monkeypatch):
+def test_a_neo4j_user_without_the_privilege_stops_before_all_else(spark, lts_graph, loads, endpoint, monkeypatch):
     """The refusal of an Enterprise server, raised where the probe meets it: nothing was asked of the endpoint."""
     says = "Create node with labels 'RemovalEvent' on database 'neo4j' is not allowed for user 'u' with roles [PUBLIC]."
     error = Neo4jError._hydrate_neo4j(code=grants.FORBIDDEN, message=says)
@@ -83,6 +83,7 @@ def test_a_neo4j_user_without_the_privilege_stops_before_all_else(spark, lts_gra
     report = runs.run()
     assert report.exit_code == 2
     assert "GRANT CREATE ON GRAPH neo4j TO ROLE" in str(report.error)
+    assert endpoint.requests == 0
     monkeypatch.undo()
     assert untouched(runs)
 

@@ -49,7 +49,7 @@ def test_the_list_of_lost_edges_has_the_rows_key_and_the_ends():
     """An edge list's row has both ends in its key, in their order."""
     listed = {"type": "FITS", "from": MAKER, "to": PART, "on_missing": "skip"}
     (lead,) = _leads({"name": "fits", "source": "f", "relationship": listed})
-    assert lost_edges.columns(lead) == ("r0", "r1", "t0", "t1", "v", "h")
+    assert lost_edges.columns(lead) == ("r0", "r1", "t0", "t1", "v", "h", "r")
     text = lost_edges.read(lead, 0)
     assert text.startswith("MATCH (n)-[led:`FITS`]->(far:`Part`)")
     assert "RETURN toString(n.`maker_id`) AS r0, toString(far.`part_id`) AS r1" in text

@@ -86,10 +86,7 @@ class _Session:
         zero = dict.fromkeys(("without_text", "truncated", "length_unknown"), 0)
         return [{"outcome": "written", "rows": len(rows), **zero}]
 
-    effort = Effort()
-
-    def measure(self):
-        pass
+    effort, round_trip = Effort(), 0.0
 
     def bookmarks(self):
         return []
@@ -235,3 +232,15 @@ def test_a_transaction_ends_where_a_hub_ends(hubs, taken):
     """Two transactions under way then lock no node together; a hub of more than half a transaction is cut."""
     batch = pa.RecordBatch.from_pydict({"t0": list(hubs)})
     assert base.whole_hubs(batch, ("t0",)) == taken
+
+
+def test_a_task_cuts_its_rows_into_transactions_where_hubs_end():
+    """Eight rows of three hubs, at most five in a transaction."""
+    session = _Limited(10)
+    connection = Connection("bolt://localhost", "u", "p")
+    work = NodePass(connection, "S", {}, {"stage": "nodes"}, 1, 5, 10, hub=("k0",), property_maps=PropertyMaps(()))
+    task = base.Task(work, Lanes(lambda: session))
+    columns = {"k0": list("aaabbbcc"), **dict.fromkeys("vh", ["x"] * 8), **dict.fromkeys("wx", [0] * 8)}
+    task.write_batch(pa.RecordBatch.from_pydict(columns))
+    task.lanes.finish()
+    assert session.sizes == [3, 5]

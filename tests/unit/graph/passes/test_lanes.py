@@ -14,18 +14,22 @@ class _Session:
     """Has committed ten transactions of a tenth of a second each."""
 
     def __init__(self, away):
-        self.effort, self.seconds, self.round_trip = Effort(transactions=10), 1.0, away
+        self.effort, self.seconds, self.away, self.round_trip = Effort(transactions=10), 1.0, away, None
 
     def measure(self):
-        pass
+        self.round_trip = self.away
 
 
 @pytest.mark.parametrize(("away", "wanted"), [(0.0, 1), (0.001, 2), (0.02, 3), (0.03, MOST), (0.1, MOST)])
 def test_the_farther_the_server_the_more_transactions_are_under_way(away, wanted):
     """A tenth of a second a transaction, of which three trips to the server are waiting."""
     lanes = Lanes(lambda: _Session(away))
-    lanes.sessions.append(_Session(away))
+    lanes.run(lambda _: None)
+    assert lanes.sessions[0].round_trip is None  # a task with one transaction does not ask
+    lanes.run(lambda _: None)
     assert lanes.wanted() == wanted
+    lanes.finish()
+    lanes.close()
 
 
 def test_a_failed_write_is_raised_when_the_next_one_begins_or_at_the_end():
