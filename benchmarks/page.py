@@ -31,6 +31,7 @@ WRITERS = {
     "connector": "Spark connector, 5,000 a transaction",
     "connector_1000": "Spark connector, 1,000 a transaction",
     "hand_loop": "hand-written foreachPartition loop",
+    "empty_stream": "a Spark stream that only counts the rows",
 }
 PROCESSES = dict(zip(KINDS, ("Spark's JVM", "Python workers", "driver's Python", "Neo4j", "model server"), strict=True))
 Results = dict[str, dict[str, Any]]
@@ -107,9 +108,9 @@ def reasons(targets: Sequence[Target], results: Results) -> str:
 
 
 def medians(rounds: Sequence[Mapping[str, Mapping[str, float]]], figure: str) -> dict[str, float]:
-    """Return the median of a figure by writer, without the warm-up."""
+    """Return the median of a figure by writer, without the warm-up and without the writers that lack it."""
     warm = rounds[1:] or rounds
-    return {name: statistics.median(one[name][figure] for one in warm) for name in warm[0]}
+    return {name: statistics.median(one[name][figure] for one in warm) for name in warm[0] if figure in warm[0][name]}
 
 
 def writers(results: Results) -> tuple[str, str | None]:
@@ -119,7 +120,8 @@ def writers(results: Results) -> tuple[str, str | None]:
     all_in, first_to_last = (medians(results["write"]["rounds"], f) for f in ("seconds", "first_to_last_seconds"))
     title = "Seconds for 100,000 rows, whole process"
     drawn = chart(title, "s", [Bar(WRITERS[name], figure, name == "job") for name, figure in all_in.items()])
-    rows = [[WRITERS[name], f"{all_in[name]:.1f}", f"{first_to_last[name]:.1f}"] for name in all_in]
+    later = {name: f"{figure:.1f}" for name, figure in first_to_last.items()}
+    rows = [[WRITERS[name], f"{figure:.1f}", later.get(name, "")] for name, figure in all_in.items()]
     table = _table(["seconds", "whole process", "first row to last commit"], rows)
     return f"![{title}](performance.svg)\n\n{table}", drawn
 

@@ -11,7 +11,8 @@ puts the server so many milliseconds away, there and back.
 
 In every round each writer gets the same rows and an empty graph, one writer after the other, so that other programs on
 the machine disturb all writers alike. After each round the graphs of all writers are compared: they must have the same
-nodes, relationships, properties and indexes.
+nodes, relationships, properties and indexes. At the end of each round a Spark process only counts the rows of the
+table: together with the ceiling's writing this is the least that a writer in Spark can need.
 """
 
 from __future__ import annotations
@@ -48,22 +49,36 @@ if TYPE_CHECKING:
     from neo4j import Driver
 
 ROWS, FAR = 100_000, 100  # the usual rows and milliseconds
+EMPTY_STREAM = "benchmarks.empty_stream"
 
 
 def run_script(target: Target, rows: BenchmarkRows, *command: str) -> dict[str, float]:
     """Run a writer as a script, which prints the seconds of its phases, and return its figures."""
-    python, environment = _started_with(command[0])
+    seconds, parts = _run(target, command[0], str(rows.removals), str(rows.vectors), *command[1:])
+    return {**_all_in(rows, seconds), "first_to_last_seconds": round(sum(parts.values()), 2), **parts}
+
+
+def _run(target: Target, script: str, *arguments: str) -> tuple[float, dict[str, float]]:
+    """Run a script as a process; return its seconds and what it has printed."""
+    python, environment = _started_with(script)
     began = time.monotonic()
-    arguments = [*command[:1], str(rows.removals), str(rows.vectors), *command[1:]]
     ended = subprocess.run(
-        [python, "-m", *arguments], capture_output=True, text=True, check=False, cwd=ROOT,
+        [python, "-m", script, *arguments], capture_output=True, text=True, check=False, cwd=ROOT,
         env=job_environment(target) | environment,
     )  # fmt: skip
     seconds = time.monotonic() - began
     if ended.returncode:
-        raise RuntimeError(f"{command[0]} ended with {ended.returncode}: {ended.stderr[-2000:]}")
-    parts = json.loads(ended.stdout.splitlines()[-1])
-    return {**_all_in(rows, seconds), "first_to_last_seconds": round(sum(parts.values()), 2), **parts}
+        raise RuntimeError(f"{script} ended with {ended.returncode}: {ended.stderr[-2000:]}")
+    return seconds, json.loads(ended.stdout.splitlines()[-1])
+
+
+def _empty_stream(target: Target, rows: BenchmarkRows) -> dict[str, float]:
+    """Count the table's rows in a Spark process of its own; raise RuntimeError if it sees another number."""
+    with tempfile.TemporaryDirectory(prefix="bench-empty-") as checkpoint:
+        seconds, parts = _run(target, EMPTY_STREAM, rows.tables.removals, checkpoint)
+    if parts.pop("rows") != rows.count:
+        raise RuntimeError(f"{EMPTY_STREAM} has not counted {rows.count} rows")
+    return {**_all_in(rows, seconds), **parts}
 
 
 def _started_with(script: str) -> tuple[str, dict[str, str]]:
@@ -119,7 +134,7 @@ def run_round(target: Target, rows: BenchmarkRows, writers: Mapping[str, Writer]
             _check(name, driver, target.database, rows)
             graphs[name] = describe(driver, target.database)
     check_equal(graphs, "job")
-    return measured
+    return measured | {"empty_stream": _empty_stream(target, rows)}
 
 
 def _check(name: str, driver: Driver, database: str, rows: BenchmarkRows) -> None:
@@ -164,6 +179,9 @@ def ratios(rounds: list[Round]) -> dict[str, float]:
         # The connector's clock starts when its Spark starts to plan, and so does the job's stream.
         "stream_connector": paired("first_to_last_seconds", "connector", ours="stream_seconds"),
     }
+    least = [one["empty_stream"]["seconds"] + one["ceiling"]["first_to_last_seconds"] for one in rounds]
+    possible = [one["connector"]["seconds"] / each for one, each in zip(rounds, least, strict=True)]
+    found["possible_connector"] = round(statistics.median(possible[1:] or possible), 3)
     if "hand_loop" in rounds[0]:
         found["write_connector_best"] = paired("seconds", "connector", "connector_1000")
         found["write_hand_loop"] = paired("seconds", "hand_loop")

@@ -40,12 +40,12 @@ def test_a_ratio_is_of_one_round_and_without_the_warm_up():
     """The rival's time stands above the job's."""
     job = {"seconds": 10.0, "first_to_last_seconds": 5.0, "stream_seconds": 8.0}
     rival = {"seconds": 15.0, "first_to_last_seconds": 12.0}
-    warm_up = {"ceiling": job, "job": job, "connector": job}
-    found = ratios(
-        [warm_up, {"ceiling": {"seconds": 4.0, "first_to_last_seconds": 3.0}, "job": job, "connector": rival}]
-    )
+    ceiling = {"seconds": 4.0, "first_to_last_seconds": 3.0}
+    warm_up = {"ceiling": job, "job": job, "connector": job, "empty_stream": job}
+    found = ratios([warm_up, {"ceiling": ceiling, "job": job, "connector": rival, "empty_stream": {"seconds": 2.0}}])
     assert found == {
-        "write_ceiling": 0.4, "first_to_last": 0.6, "write_connector_advised": 1.5, "stream_connector": 1.5
+        "write_ceiling": 0.4, "first_to_last": 0.6, "write_connector_advised": 1.5, "stream_connector": 1.5,
+        "possible_connector": 3.0,
     }  # fmt: skip
 
 
