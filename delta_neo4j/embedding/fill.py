@@ -17,13 +17,13 @@ from delta_neo4j.embedding.tokens import token_counter
 from delta_neo4j.settings import budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.embedding.base import Embedded, Embedder
-    from delta_neo4j.embedding.cache import EmbeddingCache
+    from delta_neo4j.embedding.cache import Cached, EmbeddingCache
     from delta_neo4j.embedding.tokens import TokenCounter
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class _Found:
     The distinct texts of a micro-batch in the cache: their hashes, and their number by part (None: without a vector).
 
     `long`: how many of those with a vector the model may truncate. `lacking`: the texts without one, a list if few.
+    `known`: vectors in memory, by text hash; these texts are in no part.
     """
 
     hashes: DataFrame
@@ -52,6 +53,7 @@ class _Found:
     long: int
     lacking: DataFrame | list[str]
     version: int | None
+    known: dict[str, Cached] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,7 +87,7 @@ class TextEmbedding:
         """
         found = self._found(texts, most)
         missing = found.counts.get(None, 0)
-        hits = sum(found.counts.values()) - missing
+        hits = sum(found.counts.values()) - missing + len(found.known)
         tally |= {"texts": hits + missing, "cache_hits": hits}
         log.info("texts.found", extra={"table": self.table, "texts": hits + missing, "cache_hits": hits})
         faults: dict[str, str] = {}
@@ -93,27 +95,27 @@ class TextEmbedding:
         if missing:
             lacking = self.hook("embed", found.lacking)
             faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
-        long_texts: int | None = found.long
-        if flush.parts:
-            embedded = flush.vectors.values()
-            long_texts = found.long + sum(self._is_long(tokens) for _, tokens in embedded) if embedded else None
         places = Vectors(found.hashes, hits + missing, found.version, tuple(sorted(filter(None, found.counts))))
-        return Filled(faults, replace(places, added=tuple(flush.parts), embedded=flush.vectors, long=long_texts))
+        if flush.parts and not flush.vectors:
+            return Filled(faults, replace(places, added=tuple(flush.parts)))
+        self.cache.remember(flush.vectors)
+        known, long_texts = {**found.known, **flush.vectors}, found.long + self._long(flush.vectors)
+        return Filled(faults, replace(places, known=known, long=long_texts))
 
     def _found(self, texts: DataFrame, most: int | None) -> _Found:
         """Look the distinct texts up in the cache, at one version: appends of other runs cannot change the result."""
-        version = self.cache.version(texts.sparkSession)
         distinct = texts.groupBy("text_hash").agg(F.first("text").alias("text"), F.min("place").alias("place"))
+        if most is not None and most <= self.cache.few_texts:
+            return self._few(distinct.select("text_hash", "text"))
+        version = self.cache.version(texts.sparkSession)
         if version is not None and most is None:
             distinct = _frozen(distinct, f"{self.path}/distinct")
             most = distinct.count()
-        looked_up = self.cache.look_up(distinct, most or 0, version)
-        if most is None or most > self.cache.few_texts:
-            looked_up = _frozen(looked_up, f"{self.path}/found")
-            found = self._counted(looked_up, version)
-            if sum(found.counts.values()) > self.cache.few_texts:
-                return found
-        return self._few(looked_up, version)
+        looked_up = _frozen(self.cache.look_up(distinct, most or 0, version), f"{self.path}/found")
+        found = self._counted(looked_up, version)
+        if sum(found.counts.values()) > self.cache.few_texts:
+            return found
+        return self._of_few(texts.sparkSession, self._collected(looked_up), version, {})
 
     def _counted(self, looked_up: DataFrame, version: int | None) -> _Found:
         # A row per part that holds vectors of these texts; the row with part null counts the texts without a vector.
@@ -123,14 +125,34 @@ class TextEmbedding:
         of_cache = sum(row["long"] for row in parts if row["part"] is not None)
         return _Found(looked_up, counts, of_cache, looked_up.where(F.col("part").isNull()), version)
 
-    def _few(self, looked_up: DataFrame, version: int | None) -> _Found:
-        """Collect few texts: no other job counts or reads them."""
-        text = F.when(F.col("part").isNull(), F.col("text")).alias("text")
-        rows = looked_up.select("text_hash", "part", "tokens", text).collect()
-        hashes = looked_up.sparkSession.createDataFrame([(row["text_hash"],) for row in rows], "text_hash STRING")
-        lacking = [row["text"] for row in rows if row["part"] is None]
-        long = sum(self._is_long(row["tokens"]) for row in rows if row["part"] is not None)
-        return _Found(hashes, dict(Counter(row["part"] for row in rows)), long, lacking, version)
+    def _few(self, distinct: DataFrame) -> _Found:
+        """Look up few distinct texts (`text_hash`, `text`): those in memory first, and only the others in the table."""
+        spark, memory, rows = distinct.sparkSession, self.cache.memory, distinct.collect()
+        known = {row["text_hash"]: memory[row["text_hash"]] for row in rows if row["text_hash"] in memory}
+        others = [(row["text_hash"], row["text"], None, None) for row in rows if row["text_hash"] not in memory]
+        version = self.cache.version(spark) if others else None
+        if version is not None:
+            texts = spark.createDataFrame([other[:2] for other in others], "text_hash STRING, text STRING")
+            others = self._collected(self.cache.look_up(texts, len(others), version))
+        return self._of_few(spark, others, version, known)
+
+    @staticmethod
+    def _collected(looked_up: DataFrame) -> list[Any]:
+        """Return (text hash, text, part, tokens) of each text; the text only if the cache has no vector of it."""
+        text = F.when(F.col("part").isNull(), F.col("text"))
+        return [tuple(row) for row in looked_up.select("text_hash", text, "part", "tokens").collect()]
+
+    def _of_few(self, spark: SparkSession, rows: list[Any], version: int | None, known: dict[str, Cached]) -> _Found:
+        """Return what was found of few texts: no other job counts or reads them."""
+        hashes = spark.createDataFrame([(each,) for each in (*known, *(row[0] for row in rows))], "text_hash STRING")
+        lacking = [text for _, text, part, _ in rows if part is None]
+        long = sum(self._is_long(tokens) for _, _, part, tokens in rows if part is not None)
+        counts = dict(Counter(part for _, _, part, _ in rows))
+        return _Found(hashes, counts, long + self._long(known), lacking, version, known)
+
+    def _long(self, vectors: Mapping[str, Cached]) -> int:
+        """Return how many of the texts the model may truncate."""
+        return sum(self._is_long(tokens) for _, tokens in vectors.values())
 
     def _is_long(self, tokens: int | None) -> bool:
         """Return whether the model may truncate a text of so many tokens; None: nobody knows how many."""
@@ -189,7 +211,7 @@ class _Flush:
     def __init__(self, work: TextEmbedding, spark: SparkSession, *, keeps_vectors: bool) -> None:
         self._work, self.spark, self._keeps_vectors = work, spark, keeps_vectors
         self.parts: list[str] = []
-        self.vectors: dict[str, tuple[bytes, int | None]] = {}  # by text hash, of the texts embedded, if kept
+        self.vectors: dict[str, Cached] = {}  # by text hash, of the texts embedded, if kept
         self._buffer: list[tuple[bytes, bytes, int | None]] = []
         self._since = 0.0
         self._counter: TokenCounter | None = token_counter(work.dimension)

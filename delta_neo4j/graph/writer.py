@@ -31,7 +31,7 @@ from delta_neo4j.graph.passes.lost_edges import LostEdgesPass
 from delta_neo4j.graph.passes.nodes import NodePass
 from delta_neo4j.graph.passes.relationships import RelationshipPass
 from delta_neo4j.graph.passes.texts import TextPass
-from delta_neo4j.graph.text_vectors import TextVectors, travels_with_pass, with_truncated
+from delta_neo4j.graph.text_vectors import TextVectors, with_truncated, with_vectors
 from delta_neo4j.source.hashes import digest
 from delta_neo4j.source.row_columns import RowColumns
 
@@ -92,7 +92,7 @@ class GraphWriter:
         the same node, and the rows may be spread over the writers in any way.
         """
         table, columns = self.table, RowColumns(self.table, rows.schema)
-        rows, vectors, truncated, sent = self._with_vectors(rows, columns)
+        rows, vectors, truncated, sent = with_vectors(rows, columns, self.vectors, self.limits)
         text_vectors = self.vectors
         work = NodePass(
             **self._pass_arguments("nodes", self.limits.node_rows),
@@ -275,26 +275,3 @@ class GraphWriter:
         if self.vectors is None:
             raise ValueError(f"table {self.table.name} has texts, but the writer has no vectors of them")
         return self.vectors
-
-    def _with_vectors(
-        self, rows: DataFrame, columns: RowColumns
-    ) -> tuple[DataFrame, list[Column], Column, dict[str, tuple[bytes, int | None]] | None]:
-        """
-        Return rows, their vector columns, whether a row's text is truncated, and vectors by text hash.
-
-        A vector is as large as ten rows: the pass sends few distinct ones to its tasks once, and rows have only their
-        `text_hash`. Otherwise every row has its vector as a column, and the last value is None.
-        """
-        vector, text_vectors = self.table.vector_on_row, self.vectors
-        if vector and vector.vector:
-            given = columns.raw(vector.vector)
-            return rows, [given.alias("vector"), given.isNotNull().alias("has_vector")], F.lit(0), None
-        if vector is None or text_vectors is None:
-            rows, truncated = with_truncated(rows, self.vectors, self.table)
-            return rows, [], truncated, None
-        if travels_with_pass(text_vectors.vectors.count, vector.index.dimension, self.limits):
-            return rows, [F.col("text_hash")], F.lit(0), text_vectors.cache.collected(text_vectors.vectors)
-        rows = text_vectors.cache.attach(rows, text_vectors.vectors)
-        is_long = (F.col("tokens") > text_vectors.max_tokens).cast("int")
-        truncated = F.when(F.col("text_hash").isNull(), 0).otherwise(is_long)
-        return rows, [F.col("vector"), F.col("text_hash").isNotNull().alias("has_vector")], truncated, None

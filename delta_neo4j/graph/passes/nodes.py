@@ -24,9 +24,8 @@ class NodePass(Pass):
     property_maps: PropertyMaps = NO_PROPERTIES
     temporals: int = 0
     with_vector: bool = False
-    texts: dict[str, tuple[bytes, int | None]] | None = (
-        None  # vector and tokens by text hash, if rows have only the hash
-    )
+    # Vector and tokens by text hash, if rows have only the hash.
+    texts: dict[str, tuple[bytes, int | None]] | None = None
     max_tokens: int = 0
     edges: int = 0
 
