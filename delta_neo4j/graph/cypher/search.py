@@ -24,10 +24,16 @@ _CYPHER = {"!=": "<>", "in": "IN"}
 
 
 def nearest(table: Table, embedding: Embedding, conditions: Conditions) -> str:
-    """Build the search in a vector index. Parameters: `$index`, `$asked` (its candidates), `$vector`, `$limit`."""
+    """
+    Build the search in a vector index, which yields the best candidates first.
+
+    Parameters: `$index`, `$asked` (its candidates), `$vector`, `$limit`, and `$ranked`: of how many candidates the
+    exact similarity is computed, if no condition and no text node or chunk changes their number.
+    """
+    best = "" if conditions or embedding.holder else "WITH h LIMIT $ranked "
     return (
         f"CALL db.index.vector.queryNodes($index, $asked, $vector) YIELD node AS h "
-        f"WITH h WHERE h:{quoted(_holder(table))} {_scored(embedding)} "
+        f"WITH h WHERE h:{quoted(_holder(table))} {best}{_scored(embedding)} "
         f"{_rows(table, conditions, embedding.holder is not None)}"
     )
 

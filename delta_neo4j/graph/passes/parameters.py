@@ -15,22 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from delta_neo4j.graph.bolt.points import point
+from delta_neo4j.graph.bolt.unshown import Unshown
 
 
-class _Unshown(list[Any]):
-    """
-    A list with a short `repr`.
-
-    The `neo4j` driver formats every parameter for a debug line, even if nothing logs it. With 384 floats in a row this
-    takes longer than everything else together. The driver packs a subclass of list like a list; no row gets into a log.
-    """
-
-    def __repr__(self) -> str:
-        """Return the number of items."""
-        return f"<{len(self)} items>"
-
-
-class Rows(_Unshown):
+class Rows(Unshown):
     """
     The `$rows` of a statement: a list of maps.
 
@@ -38,12 +26,12 @@ class Rows(_Unshown):
     have no vectors.
     """
 
-    vectors: _Unshown | None = None
+    vectors: Unshown | None = None
 
     def with_vectors(self, row_vectors: list[list[float] | None]) -> Rows:
         """Return these rows, each with its vector; rows of one text share a list, which is sent once."""
         places = {id(vector): vector for vector in row_vectors if vector is not None}
-        self.vectors = _Unshown(places.values())
+        self.vectors = Unshown(places.values())
         numbers = {each: number for number, each in enumerate(places)}
         for row, vector in zip(self, row_vectors, strict=True):
             row["e"] = None if vector is None else numbers[id(vector)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.graph.bolt.unshown import Unshown
 from delta_neo4j.graph.cypher import search as statements
 from delta_neo4j.graph.search.hits import Hit, hits_of
 
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from delta_neo4j.graph.search.opened import OpenedGraph
     from delta_neo4j.mapping.plan import Embedding
 
-# The index is approximate: among 100,000 rows it finds 0.93 of the ten nearest (benchmarks.search). Asked for so many
-# times the candidates, ranked exactly, it finds more than 0.99; that of 2026.x needs more of them than that of 5.26.
-OVERSAMPLING, OVERSAMPLING_2026 = 7, 15
+# The index is approximate. How many candidates it needs depends on its segments: after a load it has dozens, and each
+# gives its own best; after the next write it has the few into which Lucene has merged them, and finds less with the
+# same number. With so many it finds 0.99 of the ten nearest among 100,000 rows in both states (benchmarks.search).
+CANDIDATES, CANDIDATES_2026 = 700, 100
+A_HIT = 10  # candidates more for each row that is wanted
+RANKED = 2  # times the wanted rows: candidates whose exact similarity is computed, which reads their vectors
 EXACT_ROWS = 10_000  # conditions that leave at most so many rows: every vector is compared, on every server
 MOST_ASKED = 20_000  # candidates that one query asks of the index; if they are too few, every vector is compared
 IN_SINCE = (2026, 6)  # Neo4j filters a vector index with IN from this version on, with = < <= > >= from 2026.01 on
@@ -33,11 +37,11 @@ def nearest(graph: OpenedGraph, vector: Vector, limit: int, conditions: tuple[Co
     embedding, index = graph.embedding, graph.vector_index
     named = tuple((each.name, each.operator) for each in conditions)
     values = {f"c{number}": each.value for number, each in enumerate(conditions)}
-    parameters = {**values, "vector": vector.tolist(), "limit": limit}
+    parameters = {**values, "vector": Unshown(vector.tolist()), "limit": limit, "ranked": RANKED * limit}
     few = bool(conditions) and _at_most(graph, EXACT_ROWS, named, values)
     searched = _searched(graph, embedding, index, conditions)
-    asked = wanted = limit * (OVERSAMPLING if graph.version < (2026,) else OVERSAMPLING_2026)
-    largest = max(MOST_ASKED, wanted)
+    asked, wanted = candidates(graph, limit), A_HIT * limit
+    largest = max(MOST_ASKED, asked)
     while not few and asked < graph.vector_nodes:
         records = graph.run(searched, index=index["name"], asked=asked, **parameters)
         found = records[0]["found"] if records else 0
@@ -48,6 +52,11 @@ def nearest(graph: OpenedGraph, vector: Vector, limit: int, conditions: tuple[Co
         # Of a row's vectors one counts, and conditions drop rows: ask for as many as should leave enough.
         asked = min(largest, int(asked * max(4.0, 1.5 * wanted / max(found, 1))))
     return hits_of(graph.table, graph.run(statements.compare_all(graph.table, embedding, named), **parameters))
+
+
+def candidates(graph: OpenedGraph, limit: int) -> int:
+    """Return the number of candidates that the index of this server is asked for, to find `limit` rows."""
+    return A_HIT * limit + (CANDIDATES if graph.version < (2026,) else CANDIDATES_2026)
 
 
 def vector_of(graph: OpenedGraph, key: tuple[Any, ...]) -> Vector:

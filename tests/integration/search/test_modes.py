@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.graph.cypher import search as statements
 from delta_neo4j.graph.search import expand, filters, hybrid, text, vector
 from delta_neo4j.graph.search.opened import opened
 from tests.support.searches import DIMENSION, best, connection, events, fill, fulfils, rows
@@ -43,6 +44,20 @@ def test_conditions_leave_the_rows_that_comparing_every_row_leaves(graph, monkey
             found = [{hit.key[0] for hit in vector.nearest(open_graph, query, 10, conditions)} for query in queries]
             hits = sum(len(one & set(other)) for one, other in zip(found, right, strict=True))
             assert hits >= 0.99 * sum(map(len, right)), case
+
+
+def test_only_the_best_candidates_are_compared_exactly(graph):
+    """Each candidate's vector is read from the store: of 70 candidates the 20 best are, in the order of the scores."""
+    mapping, made = events(), rows(400)
+    fill(graph, mapping, made)
+    (table,) = mapping.tables
+    (query,) = _queries(made, 1)[:1]
+    with opened(connection(graph), table) as open_graph:
+        statement = statements.nearest(table, open_graph.embedding, ())
+        index, asked = open_graph.vector_index["name"], {"asked": 70, "ranked": 20, "limit": 10}
+        records = open_graph.run(statement, index=index, vector=query.tolist(), **asked)
+        assert [record["found"] for record in records] == [20] * 10
+        assert [record["properties"]["id"] for record in records] == best(made, query, 10, ())
 
 
 def test_words_are_found_as_they_stand_and_both_lists_are_fused(graph):

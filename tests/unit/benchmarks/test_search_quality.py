@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.search import percentile, recall
+from benchmarks.search import recall
 from benchmarks.search_answers import phrase
 from benchmarks.search_corpora import disturbed
+from benchmarks.search_latency import percentile
 
 
 def test_recall_is_the_share_of_the_nearest_that_were_found():
