@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The index is approximate. How many candidates it needs depends on its segments: after a load it has dozens, and each
 # gives its own best; after the next write it has the few into which Lucene has merged them, and finds less with the
 # same number. With so many it finds 0.99 of the ten nearest among 100,000 rows in both states (benchmarks.search).
-CANDIDATES, CANDIDATES_2026 = 700, 100
+CANDIDATES, CANDIDATES_2026 = 600, 100
 A_HIT = 10  # candidates more for each row that is wanted
 RANKED = 2  # times the wanted rows: candidates whose exact similarity is computed, which reads their vectors
 EXACT_ROWS = 10_000  # conditions that leave at most so many rows: every vector is compared, on every server
