@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from delta_neo4j.mapping.plan import Mapping, Table
     from delta_neo4j.runs.verify.places import Place
+    from delta_neo4j.settings.connection import Connection
     from delta_neo4j.settings.values import LoadSettings
 
 
@@ -45,11 +46,20 @@ class Comparison:
 
 
 def compared(
-    spark: SparkSession, settings: LoadSettings, mapping: Mapping, place: Place, *, vectors: bool
+    spark: SparkSession,
+    settings: LoadSettings,
+    mapping: Mapping,
+    place: Place,
+    connection: Connection,
+    *,
+    vectors: bool,
 ) -> Comparison:
-    """Compare one table with the graph, row by row; the result's frames are frozen below the place's path."""
+    """
+    Compare one table with the graph, row by row; the result's frames are frozen below the place's path.
+
+    The graph is read through `connection`, which has the bookmarks of what it must show.
+    """
     table, state = place.table, State(settings.state)
-    connection = settings.neo4j.connection(settings.graph_retry_seconds)
     tasks = writers(spark, settings)
     pass_runner = runner.choose_runner(spark, connection, tasks)
     graph = scan.GraphScan(spark, connection, pass_runner, f"{place.path}/graph")
