@@ -132,8 +132,9 @@ def _search_settings(given: Settings, mapping: str | None) -> SearchSettings:
         flags = _checked(given or {})
         found = collect.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"))
         named = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-        return SearchSettings(mapping or named, build.neo4j_settings(found), build.embedding_settings(found))
-    return SearchSettings(mapping or given.mapping, given.neo4j, given.embedding)
+        parts = build.neo4j_settings(found), build.embedding_settings(found), build.state_location(found)
+        return SearchSettings(mapping or named, *parts)
+    return SearchSettings(mapping or given.mapping, given.neo4j, given.embedding, given.state)
 
 
 def _settings(given: Settings, mapping: str | None, **more: Any) -> LoadSettings:

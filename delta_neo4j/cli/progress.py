@@ -1,36 +1,17 @@
-"""Show the progress of a run: a live bar on a terminal, else plain lines; both from the package's log events."""
+"""Show the progress of a run on a terminal: a live bar, from the package's log events."""
 
 from __future__ import annotations
 
 import logging
-import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from delta_neo4j.runs.report.progress import Progress, fields
+from delta_neo4j.runs.report.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class PlainLines(logging.Formatter):
-    """Formats each event as one line: time, name, fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of an event."""
-        moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-        pairs = " ".join(f"{key}={_short(value)}" for key, value in fields(record).items())
-        return f"{moment} {record.getMessage()} {pairs}".rstrip()
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.1f}"
-    if isinstance(value, dict):
-        return ",".join(f"{key}:{_short(item)}" for key, item in value.items())
-    return str(value)
 
 
 class LiveProgress(logging.Handler):

@@ -68,16 +68,12 @@ def log_width(is_terminal: bool) -> int | None:
 
 
 def _show_progress(console: Console, stack: ExitStack) -> None:
-    from delta_neo4j.cli.progress import LiveProgress, PlainLines
+    from delta_neo4j.cli.plain_lines import plain_handler
+    from delta_neo4j.cli.progress import LiveProgress
 
     logger = logging.getLogger("delta_neo4j")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    handler: logging.Handler
-    if console.is_terminal:
-        handler = stack.enter_context(LiveProgress(console))
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(PlainLines())
+    handler = stack.enter_context(LiveProgress(console)) if console.is_terminal else plain_handler()
     logger.addHandler(handler)
     stack.callback(logger.removeHandler, handler)

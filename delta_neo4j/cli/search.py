@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from delta_neo4j.cli.options import EMBEDDER_OPTIONS, ORIGIN_OPTIONS, OUTPUT_OPTIONS, collected, options
+from delta_neo4j.cli.plain_lines import warnings_shown
 from delta_neo4j.errors import SettingsError
 from delta_neo4j.settings import build
 from delta_neo4j.settings.names import DEFAULTS
@@ -15,6 +16,7 @@ from delta_neo4j.settings.names import DEFAULTS
 if TYPE_CHECKING:
     from delta_neo4j.graph.search.question import Question
     from delta_neo4j.runs.search import SearchSettings
+    from delta_neo4j.settings.names import Origins
 
 # Several rows may have the same text. To print N distinct texts, read N times this many rows.
 _ROWS_PER_TEXT = 10
@@ -23,7 +25,7 @@ _MOST = 1_000  # texts
 
 @click.command("search")
 @click.argument("text", default="")
-@options("mapping", *EMBEDDER_OPTIONS)
+@options("mapping", "state", *EMBEDDER_OPTIONS)
 @click.option(
     "--mode",
     default="vector",
@@ -86,13 +88,10 @@ def search_command(
     below that of the file.
     """
     from delta_neo4j.graph.search.question import Question
-    from delta_neo4j.runs.search import SearchSettings
 
     if not 1 <= limit <= _MOST:
         raise SettingsError(f"--limit {limit:,} is not between 1 and {_MOST:,}")
-    found = collected(context, flags)
-    mapping = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-    settings = SearchSettings(mapping, build.neo4j_settings(found), build.embedding_settings(found))
+    settings = _settings(collected(context, flags))
     asked: dict[str, Any] = {"mode": mode, "where": where, "threshold": threshold, "lucene": lucene, "table": table}
     if golden is not None:
         if text or similar_to or expand:
@@ -103,11 +102,20 @@ def search_command(
     _search(settings, Question(text=text, similar_to=similar_to, limit=rows, expand=expand, **asked), limit, as_json)
 
 
+def _settings(found: Origins) -> SearchSettings:
+    from delta_neo4j.runs.search import SearchSettings
+
+    mapping = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
+    parts = build.neo4j_settings(found), build.embedding_settings(found), build.state_location(found)
+    return SearchSettings(mapping, *parts)
+
+
 def _search(settings: SearchSettings, question: Question, limit: int, as_json: bool) -> None:
     from delta_neo4j.graph.search import hits
     from delta_neo4j.runs.search import search
 
-    found = search(settings, question)
+    with warnings_shown():
+        found = search(settings, question)
     if as_json:
         click.echo(json.dumps([hit.as_dict() for hit in found], default=_json_value))
     else:
@@ -119,7 +127,8 @@ def _search(settings: SearchSettings, question: Question, limit: int, as_json: b
 def _golden(settings: SearchSettings, file: str, asked: dict[str, Any], *, as_json: bool) -> None:
     from delta_neo4j.runs.golden import measure
 
-    recall = measure(settings, file, asked)
+    with warnings_shown():
+        recall = measure(settings, file, asked)
     click.echo(json.dumps(recall.as_dict(), default=_json_value) if as_json else "\n".join(recall.lines()))
     recall.check()
 

@@ -9,6 +9,7 @@ import click
 
 from delta_neo4j.cli import session
 from delta_neo4j.cli.options import EMBEDDER_OPTIONS, ORIGIN_OPTIONS, OUTPUT_OPTIONS, collected, options
+from delta_neo4j.cli.plain_lines import warnings_shown
 from delta_neo4j.errors import DifferencesError
 from delta_neo4j.settings import build
 
@@ -47,7 +48,7 @@ def verify_command(
     from delta_neo4j.runs.error_translation import translating_spark_errors
     from delta_neo4j.runs.verify.verify import verify
 
-    with translating_spark_errors():
+    with warnings_shown(), translating_spark_errors():
         report = verify(spark, settings, vectors=vectors, version=version, repair=repair)
     *lines, verdict = report.lines()
     if as_json:

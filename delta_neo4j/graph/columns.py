@@ -78,19 +78,22 @@ def edge_counts(rows: RowColumns) -> list[Column]:
 
 def chunk_column(rows: RowColumns) -> Column:
     """Return a row's `chunks` (index, chunk, vector) as nodes (id, i, t, vector); empty if the row has no text."""
-    keys = [rows.value(p).cast("string") for p in rows.table.key]
-    # The id has the label and the key, so that each load of the row finds the same chunk nodes.
-    prefix = F.to_json(F.array(F.lit(rows.table.labels[0]), *keys))
     none = F.array().cast("array<struct<index:int,chunk:string,vector:binary>>")
     return F.transform(
         F.coalesce("chunks", none),
         lambda each: F.struct(
-            F.concat(prefix, F.lit("#"), each["index"].cast("string")).alias("id"),
+            chunk_id(rows, each["index"]).alias("id"),
             each["index"].alias("i"),
             each["chunk"].alias("t"),
             each["vector"].alias("vector"),
         ),
     )
+
+
+def chunk_id(rows: RowColumns, index: Column) -> Column:
+    """Return the id of a row's chunk: it has the label and the key, so that each load finds the same chunk nodes."""
+    keys = [rows.value(p).cast("string") for p in rows.table.key]
+    return F.concat(F.to_json(F.array(F.lit(rows.table.labels[0]), *keys)), F.lit("#"), index.cast("string"))
 
 
 def without_vector(rows: RowColumns) -> Column:

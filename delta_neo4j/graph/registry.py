@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from delta_neo4j.errors import CheckpointHeldError
 from delta_neo4j.graph.bolt.queries import open_queries
 from delta_neo4j.graph.cypher import registry as text
+from delta_neo4j.graph.cypher.probes import ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,14 +96,15 @@ def give_back(connection: Connection, tokens: Iterable[str], run_id: str) -> Non
         queries.run(text.GIVE_BACK, tokens=sorted(tokens), run=run_id)
 
 
-def write(connection: Connection, token: str, run_id: str, entry: Entry | None = None) -> None:
+def write(connection: Connection, token: str, run_id: str, entry: Entry | None = None) -> tuple[str, ...]:
     """
     Write the entry of a source; without one only check that the run still has the lease.
 
-    Raises `CheckpointHeldError` if it has not.
+    Returns the bookmarks of the transaction. Raises `CheckpointHeldError` if the run has not the lease.
     """
     with open_queries(connection, retry_seconds=connection.retry_seconds) as queries:
         records = queries.run(text.WRITE, tokens=[token], run=run_id, entry=vars(entry) if entry else {})
+        bookmarks = queries.bookmarks
     holder = records[0] if records else {"run": None}
     if holder["run"] != run_id:
         who = f"run {holder['run']} has it (process {holder['process']} on {holder['host']})" if holder["run"] else ""
@@ -110,6 +112,14 @@ def write(connection: Connection, token: str, run_id: str, entry: Entry | None =
             "this run has lost its lease on the source, because it could not renew it in time or the graph was emptied"
             f"{who and f': {who}'}; the micro-batch is not recorded. Wait until no other run writes, then run again"
         )
+    return bookmarks
+
+
+def newest_bookmarks(connection: Connection) -> tuple[str, ...]:
+    """Return the bookmarks of the newest transaction on the server that takes the writes."""
+    with open_queries(connection, retry_seconds=connection.retry_seconds) as queries:
+        queries.run(ANSWER)
+        return queries.bookmarks
 
 
 def marks(connection: Connection, tokens: Iterable[str]) -> tuple[list[dict[str, Any]], bool]:

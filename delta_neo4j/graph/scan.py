@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.graph.bolt.queries import open_queries
-from delta_neo4j.graph.columns import property_columns, property_maps
+from delta_neo4j.graph.columns import chunk_id, property_columns, property_maps
 from delta_neo4j.graph.cypher import scan
 from delta_neo4j.graph.cypher.common import OWNER, is_temporal
 from delta_neo4j.graph.passes.documents import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from delta_neo4j.graph.passes.runner import PassRunner
-    from delta_neo4j.mapping.plan import Property, Relationship, Table
+    from delta_neo4j.mapping.plan import Chunks, Property, Relationship, Table
     from delta_neo4j.settings.connection import Connection
 
 _RANGE_NODES = 25_000  # in one range; so many are read by one task in some seconds
@@ -58,6 +58,28 @@ def shape_of(table: Table, *, vectors: bool) -> Shape:
         for position, each in _mapped(table)
     )  # fmt: skip
     return Shape(width, table.labels, _properties(table.properties), edges, table.vector_on_row is not None, vectors)
+
+
+def shape_of_chunks(table: Table, chunks: Chunks, *, vectors: bool) -> Shape:
+    """Return what each chunk of a row writes; its key is the row's and the chunk's id."""
+    properties = Properties(PropertyMaps(("index", "text")))
+    return Shape(len(table.key) + 1, (chunks.label,), properties, has_vector=True, vectors=vectors)
+
+
+def expected_chunks(table: Table, rows: DataFrame, vector: Column, shape: Shape) -> DataFrame:
+    """Return the documents (`EXPECTED`) of the chunks of rows, which have each chunk as `index` and `chunk`."""
+    columns, none = RowColumns(table, rows.schema), F.lit(None).cast("string")
+    selected = rows.select(
+        *[columns.value(p).alias(f"k{i}") for i, p in enumerate(table.key)],
+        chunk_id(columns, F.col("index")).alias(f"k{len(table.key)}"),
+        F.struct(F.col("index").alias("p0"), F.col("chunk").alias("p1")).alias("node"),
+        none.alias("h"),
+        none.alias("r"),
+        row_key(table).alias("row_key"),
+        "state",
+        vector.alias("vector"),
+    )
+    return selected.mapInArrow(ExpectedDocuments(shape), EXPECTED)
 
 
 def _mapped(table: Table) -> list[tuple[int, Relationship]]:
@@ -116,27 +138,36 @@ class GraphScan:
         """Return the documents (`FOUND`) of the nodes with the table's first label, or of an edge list's edges."""
         if table.edge:
             place = (table.edge.start_label, table.edge.start_key[0].name)
-            return self._read(shape, place, {kind: scan.read_edges(table, kind) for kind in scan.RANGES})
+            return self._read("rows", shape, place, {kind: scan.read_edges(table, kind) for kind in scan.RANGES})
         around, place = ways(table, mapped), (table.labels[0], table.key[0].name)
         statements = {kind: scan.read_nodes(table, kind, around, vectors=shape.vectors) for kind in scan.RANGES}
-        return self._read(shape, place, statements)
+        return self._read("rows", shape, place, statements)
+
+    def of_chunks(self, table: Table, chunks: Chunks, shape: Shape) -> DataFrame:
+        """Return the documents (`FOUND`) of the chunks that the table's rows lead to; `id` is the relationship's."""
+        vector, place = table.embedding.property if table.embedding else "", (table.labels[0], table.key[0].name)
+        statements = {
+            kind: scan.read_chunks(table, chunks, vector, kind, vectors=shape.vectors) for kind in scan.RANGES
+        }
+        return self._read("chunks", shape, place, statements)
 
     def of_texts(self, label: str, vector: str, shape: Shape) -> DataFrame:
         """Return the documents (`FOUND`) of the text nodes with a label and a vector property."""
         texts = {kind: scan.read_text_nodes(label, vector, kind, vectors=shape.vectors) for kind in scan.RANGES}
-        return self._read(shape, (label, "text_id"), texts)
+        return self._read("texts", shape, (label, "text_id"), texts)
 
     def keys(self, label: str, key: tuple[str, ...]) -> DataFrame:
         """Return the keys (`key`) of all nodes with a label."""
         statements = {kind: scan.read_keys(label, key, kind) for kind in scan.RANGES}
-        return self._read(Shape(len(key), (), Properties(PropertyMaps(()))), (label, key[0]), statements).select("key")
+        shape = Shape(len(key), (), Properties(PropertyMaps(())))
+        return self._read(f"keys/{label}", shape, (label, key[0]), statements).select("key")
 
-    def _read(self, shape: Shape, place: tuple[str, str], statements: dict[str, str]) -> DataFrame:
+    def _read(self, name: str, shape: Shape, place: tuple[str, str], statements: dict[str, str]) -> DataFrame:
         work = FoundDocuments(self.connection, shape, statements, ranges(self.connection, *place), OWNER)
         count = len(work.ranges)
         if self.runner.from_tasks:
             return self.spark.range(0, count, 1, count).mapInArrow(work, FOUND)
-        path = f"{self.path}/{place[0]}"
+        path = f"{self.path}/{name}"
         for batch in work([pa.RecordBatch.from_arrays([pa.array(range(count))], ["id"])]):
             self.spark.createDataFrame(batch.to_pandas(), FOUND).write.mode("append").parquet(path)
         return self.spark.createDataFrame([], FOUND).unionByName(self.spark.read.schema(FOUND).parquet(path))

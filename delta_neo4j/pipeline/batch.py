@@ -41,7 +41,7 @@ from delta_neo4j.graph.versions import row_versions
 from delta_neo4j.graph.writer import GraphWriter
 from delta_neo4j.pipeline import gone_keys, lost_edges
 from delta_neo4j.pipeline.count import count_rows, count_states
-from delta_neo4j.pipeline.lease import keep_lease
+from delta_neo4j.pipeline.lease import keep_lease, register
 from delta_neo4j.pipeline.slices import Done, Slice, can_look_up, once_more
 from delta_neo4j.pipeline.sweeps import sweep
 from delta_neo4j.pipeline.texts import batch_texts, embed, of_slice
@@ -289,9 +289,9 @@ class Batch:
             self.dead_letters.keep(self._settled(frozen, gone))
             account = step.hook("ledger", self.account)
             account.check(self.where)
-            version = keep_lease(step, step.hook("registry", step.entry(self.batch_id)))
+            version, bookmarks = register(step, step.hook("registry", step.entry(self.batch_id)))
             attempt = (self.target.run_id, self.batch_id, self.attempt)
-            step.ledger.record(frozen.sparkSession, *attempt, account=account, version=version)
+            step.ledger.record(frozen.sparkSession, *attempt, account=account, version=version, bookmarks=bookmarks)
         extra = {"table": step.table.name, "batch": self.batch_id, "rows": account.rows_read}
         log.info("batch.loaded", extra={**extra, "seconds": account.seconds})
 

@@ -11,13 +11,23 @@ if TYPE_CHECKING:
     from delta_neo4j.pipeline.step import Step
 
 
-def keep_lease(step: Step, entry: Entry | None = None) -> int | None:
+def keep_lease(step: Step) -> None:
     """
-    Raise `CheckpointHeldError` if the run has lost its lease; otherwise write `entry`, if any, and return its version.
+    Raise `CheckpointHeldError` if the run has lost its lease.
 
     A step that is not registered in the graph has no lease, and may always write.
     """
+    if step.state_id is not None:
+        registry.write(step.target.connection, step.target.source_token, step.target.run_id)
+
+
+def register(step: Step, entry: Entry) -> tuple[int | None, tuple[str, ...]]:
+    """
+    Write the entry of a micro-batch; return its version there, and the bookmarks of what the graph has now.
+
+    The version is None if the step is not registered. Raises as `keep_lease`.
+    """
+    target = step.target
     if step.state_id is None:
-        return None
-    registry.write(step.target.connection, step.target.source_token, step.target.run_id, entry)
-    return entry.version if entry else None
+        return None, registry.newest_bookmarks(target.connection)
+    return entry.version, registry.write(target.connection, target.source_token, target.run_id, entry)

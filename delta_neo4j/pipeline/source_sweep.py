@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import BalanceError
-from delta_neo4j.graph import deletes, own_rows
+from delta_neo4j.graph import deletes, own_rows, registry
 from delta_neo4j.graph.versions import BatchVersion
 from delta_neo4j.graph.writer import GraphWriter
 from delta_neo4j.pipeline import gone_keys, lost_edges
@@ -120,4 +120,5 @@ class SourceSweep:
     def record(self, spark: SparkSession, account: Account) -> None:
         """Record in the ledger that the sweep is done."""
         step = self.step
-        step.ledger.record(spark, step.target.run_id, SWEEP, step.load.attempt(), account=account)
+        bookmarks = registry.newest_bookmarks(step.target.connection)
+        step.ledger.record(spark, step.target.run_id, SWEEP, step.load.attempt(), account=account, bookmarks=bookmarks)

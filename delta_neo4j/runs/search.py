@@ -12,6 +12,8 @@ from delta_neo4j.graph import vector_model_check
 from delta_neo4j.graph.search import expand, filters, hybrid, text, vector
 from delta_neo4j.graph.search.opened import OpenedGraph, opened
 from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.runs.bookmarks import after_loads
+from delta_neo4j.state.reader import FolderReader
 
 if TYPE_CHECKING:
     from delta_neo4j.embedding.base import Vector
@@ -26,11 +28,17 @@ MOST_FUSED = 1_000  # rows of each list of a hybrid search, unless more hits are
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The settings that `search` needs: the mapping (a file, or a shipped name), the graph, the model."""
+    """
+    The settings that `search` needs: the mapping (a file, or a shipped name), the graph, the model.
+
+    `state`: the state location, whose ledger has the bookmarks of the loads; if it is a folder of this machine and
+    `deltalake` is installed, the answers come from a server that has what these loads wrote.
+    """
 
     mapping: str
     neo4j: Neo4jSettings
     embedding: EmbeddingSettings
+    state: str = ""
 
 
 def search(settings: SearchSettings, question: Question) -> list[Hit]:
@@ -54,11 +62,14 @@ def search_all(settings: SearchSettings, questions: list[Question]) -> list[list
             filters.key(table, question.similar_to)
         by_table.setdefault(table, []).append(place)
     answers: dict[int, list[Hit]] = {}
+    connection, reader = settings.neo4j.connection(), FolderReader.of(settings.state)
+    if reader:
+        connection = after_loads(connection, reader, mapping.tables)
     for table, places in by_table.items():
         asked = [questions[place] for place in places]
         if any(question.text and question.mode != "text" for question in asked):
             _check_text(mapping, table, settings.embedding)
-        with opened(settings.neo4j.connection(), table) as graph:
+        with opened(connection, table) as graph:
             vectors = _embedded(graph, settings.embedding, asked)
             for place, question in zip(places, asked, strict=True):
                 answers[place] = answer(graph, mapping, question, vectors)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from delta_neo4j.graph import registry
 from delta_neo4j.graph.versions import StoredVersion
 from delta_neo4j.graph.writer import GraphWriter
 from delta_neo4j.pipeline.lease import keep_lease
@@ -86,13 +87,20 @@ class _Waiting:
             self.run.waiting_edges = still.select(*_EDGE).distinct().count()
         closed = step.hook("waiting_closed", closed)
         if count := closed.count():
-            self._close_letters(closed, still)  # first: after a kill the entries are closed by the next run
+            self._record(closed, still)  # first: after a kill the entries are closed by the next run
             waiting_edges.close(self.state, closed.drop(KEY))
         log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": count})
 
-    def _close_letters(self, closed: DataFrame, still: DataFrame | None) -> None:
-        """Close the dead letters of edges that found no end, except of rows whose newer edge waits."""
+    def _record(self, closed: DataFrame, still: DataFrame | None) -> None:
+        """Close the dead letters of the edges, and record the bookmarks of what was written."""
         step, attempt = self.step, self.step.load.attempt()
+        self._close_letters(closed, still, attempt)
+        written = registry.newest_bookmarks(step.target.connection)
+        step.ledger.record(self.spark, step.target.run_id, AGAIN, attempt, account=Account(), bookmarks=written)
+
+    def _close_letters(self, closed: DataFrame, still: DataFrame | None, attempt: str) -> None:
+        """Close the dead letters of edges that found no end, except of rows whose newer edge waits."""
+        step = self.step
         if not (step.position.has_letters or self.run.account.has_letters):
             return
         if still is not None:
@@ -103,7 +111,6 @@ class _Waiting:
         settled = without_end.join(edges, ["load_id", "row_key", "stage"], "left_semi")
         closing = DeadLetters(self.state, step.table, step.load.load_id, AGAIN, attempt)
         closing.append(closing.closing(settled))
-        step.ledger.record(self.spark, step.target.run_id, AGAIN, attempt, account=Account())
 
     def _rows(self, entries: DataFrame) -> DataFrame:
         """Return the frozen rows of the entries that this source wrote, with the versions and hashes of the entries."""

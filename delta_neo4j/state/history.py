@@ -12,6 +12,7 @@ from delta_neo4j.state.open_letters import CLOSED, COUNTED, OPEN
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable
 
     from delta_neo4j.state.reader import Reader
 
@@ -115,6 +116,16 @@ def loads(reader: Reader) -> list[dict[str, Any]]:
         "SELECT table_name, load_id, max(source_mode) AS source_mode, sum(CASE WHEN batch_id >= 0 THEN rows_read "
         "ELSE 0 END) AS rows_read FROM {ledger} GROUP BY table_name, load_id ORDER BY load_id"
     )
+
+
+def bookmarks(reader: Reader, tables: Iterable[str]) -> set[str]:
+    """Return Neo4j's bookmarks of the newest ledger row of each of some tables; a release before them left none."""
+    place = "row_number() OVER (PARTITION BY table_name ORDER BY recorded_at DESC) AS place"
+    # All columns: the ledger of that release lacks the one with the bookmarks.
+    newest = reader.rows(f"SELECT * FROM (SELECT *, {place} FROM {{ledger}}) AS numbered WHERE place = 1")
+    wanted = set(tables)
+    of_tables = [row for row in newest if row["table_name"] in wanted]
+    return {each for row in of_tables for each in json.loads(row.get("bookmarks") or "[]")}
 
 
 def model_names(reader: Reader) -> dict[str, str]:

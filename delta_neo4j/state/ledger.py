@@ -112,19 +112,20 @@ class Ledger:
         attempt: str,
         *,
         account: Account,
+        bookmarks: tuple[str, ...],
         version: int | None = None,
     ) -> None:
         """
         Append the ledger row of a micro-batch; Delta ignores a second row of the same load and batch id.
 
-        There may be several rows of the batch ids `SWEEP` and `AGAIN`. `version`: the micro-batch's
-        version in the graph's registry, None if it is not registered there.
+        There may be several rows of the batch ids `SWEEP` and `AGAIN`. `bookmarks`: those of the last transaction of
+        Neo4j. `version`: the micro-batch's version in the graph's registry, None if it is not registered there.
         """
         row = (
             self.load_id, batch_id, attempt, run_id, self.table_name, self.source_mode, account.rows_read,
             json.dumps(account.outcomes), account.without_text, account.truncated, json.dumps(account.relationships),
             json.dumps(account.embedding), json.dumps(account.writer), json.dumps(account.seconds),
-            dt.datetime.now(dt.UTC), json.dumps(account.kinds), version, account.swept,
+            dt.datetime.now(dt.UTC), json.dumps(account.kinds), version, account.swept, json.dumps(bookmarks),
         )  # fmt: skip
         self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id) if batch_id >= 0 else None)
 

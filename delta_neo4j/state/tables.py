@@ -30,7 +30,7 @@ SCHEMAS = {
         "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
         "rows_read BIGINT, outcomes STRING, without_text BIGINT, truncated BIGINT, relationships STRING, "
         "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING, version BIGINT, "
-        "swept BIGINT"
+        "swept BIGINT, bookmarks STRING"
     ),
     "dead_letters": (
         "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "

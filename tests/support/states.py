@@ -32,7 +32,7 @@ def batch(run_id, number, counted, load_id=LOAD):
     return (
         load_id, number, f"attempt-{load_id}-{number}", run_id, "removals", "append", counted.rows_read, outcomes, 0, 0,
         relationships, embedding, writer, seconds, BEGAN + dt.timedelta(seconds=8 * number), kinds,
-        None, 0,
+        None, 0, "[]",
     )  # fmt: skip
 
 

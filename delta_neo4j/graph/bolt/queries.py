@@ -13,7 +13,7 @@ from delta_neo4j.errors import GraphUnavailableError, LoaderError, PreflightErro
 from delta_neo4j.graph.bolt import failures
 from delta_neo4j.graph.bolt.grants import remedy
 from delta_neo4j.graph.bolt.retries import RETRY_SECONDS, patiently
-from delta_neo4j.graph.bolt.transactions import open_driver
+from delta_neo4j.graph.bolt.transactions import last_bookmarks, open_driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,11 @@ class Queries:
             raise self._sorted(error) from error
 
     @property
+    def bookmarks(self) -> tuple[str, ...]:
+        """The bookmarks of the last statement: a later session that waits for them sees all that it saw or wrote."""
+        return tuple(last_bookmarks(self.session))
+
+    @property
     def server_year(self) -> int:
         """The first part of the server's version: 5, or the year of a calendar release."""
         agent = self._patiently(lambda: str(self.driver.get_server_info().agent))
@@ -102,8 +107,11 @@ def open_queries(
     """
     Open a driver and a session on the connection's database for a `with` block.
 
-    `reading`: every server of a cluster may answer, also while there is no leader.
+    `reading`: every server of a cluster may answer, also while there is no leader. The session sees the writes behind
+    the connection's bookmarks.
     """
     more: dict[str, Any] = {"default_access_mode": neo4j.READ_ACCESS} if reading else {}
+    if connection.bookmarks:
+        more["bookmarks"] = neo4j.Bookmarks.from_raw_values(connection.bookmarks)
     with open_driver(connection) as driver, driver.session(database=connection.database, **more) as session:
         yield Queries(driver, session, connection.database, connection.uri, retry_seconds)

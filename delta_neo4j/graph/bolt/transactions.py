@@ -118,7 +118,7 @@ class WriteSession:
 
     def bookmarks(self) -> list[str]:
         """Return the bookmarks of the last transaction: a later session that waits for them sees its writes."""
-        return sorted(self.session.last_bookmarks().raw_values)
+        return last_bookmarks(self.session)
 
     def _is_repeated(self, error: BaseException) -> bool:
         """Return whether to send the transaction again after `error`; count the attempt."""
@@ -144,6 +144,11 @@ class WriteSession:
                 )
             case _:
                 return GraphUnavailableError(f"Neo4j failed: {said}; {failure.remedy}, then run again")
+
+
+def last_bookmarks(session: neo4j.Session) -> list[str]:
+    """Return the bookmarks of a session's last transaction, as plain texts."""
+    return sorted(session.last_bookmarks().raw_values)
 
 
 def smallest(send: Callable[[], Any], retry_seconds: float) -> Any:
@@ -201,15 +206,23 @@ def open_driver(
     `acquisition_seconds` is how long a session waits for a connection, `retry_seconds` how long the driver itself
     retries a managed transaction (default: as the connection says).
     """
-    # The driver's own log has host names and, after a failure, parameters; the loader reports failures itself.
-    logging.getLogger("neo4j").setLevel(logging.CRITICAL)
+    retried = connection.retry_seconds if retry_seconds is None else retry_seconds
     return neo4j.GraphDatabase.driver(
         connection.uri,
-        auth=(connection.username, connection.password),
-        user_agent=USER_AGENT,
-        max_transaction_retry_time=connection.retry_seconds if retry_seconds is None else retry_seconds,
-        connection_timeout=10,
+        max_transaction_retry_time=retried,
         connection_acquisition_timeout=acquisition_seconds,
-        notifications_min_severity="OFF",
-        telemetry_disabled=True,
+        **driver_options(connection),
     )
+
+
+def driver_options(connection: Connection) -> dict[str, Any]:
+    """Return the options that every driver of the loader has."""
+    # The driver's own log has host names and, after a failure, parameters; the loader reports failures itself.
+    logging.getLogger("neo4j").setLevel(logging.CRITICAL)
+    return {
+        "auth": (connection.username, connection.password),
+        "user_agent": USER_AGENT,
+        "connection_timeout": 10,
+        "notifications_min_severity": "OFF",
+        "telemetry_disabled": True,
+    }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delta_neo4j.graph.cypher.common import matching
+from delta_neo4j.graph.cypher.common import alone, matching
 from delta_neo4j.graph.cypher.deletes import delete_found, delete_rows, own_edges
 from delta_neo4j.graph.cypher.scan import turned_edges
 from delta_neo4j.mapping.identifiers import quoted
 
 if TYPE_CHECKING:
     from delta_neo4j.graph.cypher.scan import Ways
-    from delta_neo4j.mapping.plan import Table
+    from delta_neo4j.mapping.plan import Chunks, Table
 
 
 def forget_rows(table: Table, ways: Ways) -> str:
@@ -38,6 +38,25 @@ def forget_texts(label: str) -> str:
 MATCH (n:{quoted(label)} {{text_id: row.k0}})
 REMOVE n._dn_hash
 RETURN collect(row.i) AS deleted"""
+
+
+def delete_chunks(chunks: Chunks, vector: str) -> str:
+    """
+    Build the delete of relationships to chunks by element id (k0), each with its chunk if no other row leads to that.
+
+    Parameters: `$rows`, `$owner`, those of `alone`. A chunk on which another writer added something stays, without
+    text and vector. Returns the row numbers of the relationships found (deleted).
+    """
+    stripped = ", ".join(f"c.{quoted(name)}" for name in ("index", "text", vector))
+    kind = quoted(chunks.relationship)
+    return f"""UNWIND $rows AS row
+MATCH ()-[e:{kind}]->(c:{quoted(chunks.label)}) WHERE elementId(e) = row.k0
+DELETE e
+WITH c, collect(row.i) AS numbers
+WITH c, numbers, {alone("c")} AS goes, EXISTS {{ ()-[:{kind}]->(c) }} AS shared
+FOREACH (_ IN CASE WHEN goes AND NOT shared THEN [1] ELSE [] END | DELETE c)
+FOREACH (_ IN CASE WHEN goes OR shared THEN [] ELSE [1] END | REMOVE {stripped})
+RETURN reduce(found = [], each IN collect(numbers) | found + each) AS deleted"""
 
 
 def delete_extra(table: Table) -> str:

@@ -9,7 +9,7 @@ from delta_neo4j.mapping.identifiers import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from delta_neo4j.mapping.plan import Property, Relationship, Table
+    from delta_neo4j.mapping.plan import Chunks, Property, Relationship, Table
 
 # The parts of a scan, by the first property of the key: all nodes; those from $low on and before $high; the others.
 RANGES = {
@@ -66,6 +66,21 @@ def read_text_nodes(label: str, vector: str, kind: str, *, vectors: bool) -> str
     return (
         f"MATCH (n:{quoted(label)}) {where}\nRETURN elementId(n) AS id, [n.text_id] AS key, labels(n) AS labels, "
         f"n {{.*, {quoted(vector)}: null}} AS properties, {shown} AS vector, [] AS turned"
+    )
+
+
+def read_chunks(table: Table, chunks: Chunks, vector: str, kind: str, *, vectors: bool) -> str:
+    """
+    Build the read of the own relationships to chunks, of the rows' nodes in one range, as `read_nodes` does.
+
+    The key is the row's and the chunk's id; id is that of the relationship, the other values are the chunk's.
+    """
+    shown = f"c.{quoted(vector)}" if vectors else f"c.{quoted(vector)} IS NOT NULL"
+    edge = f"[e:{quoted(chunks.relationship)} {{_dn_owner: $owner}}]"
+    return (
+        f"{_nodes(table.labels[0], table.key, kind)}\nMATCH (n)-{edge}->(c:{quoted(chunks.label)})\n"
+        f"RETURN elementId(e) AS id, {_values('n', table.key)} + [c.chunk_id] AS key, labels(c) AS labels, "
+        f"c {{.*, {quoted(vector)}: null}} AS properties, {shown} AS vector, [] AS turned"
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DIFFERENCES = "kind STRING, key STRING, what STRING, expected STRING, found STRING, ends ARRAY<STRING>"
 MISSING, EXTRA, DIFFERENT = "missing", "extra", "different"
 VECTOR_MISSING, VECTOR_DIFFERENT = "vector_missing", "vector_different"
+CHUNK_MISSING, CHUNK_EXTRA, CHUNK_DIFFERENT = "chunk_missing", "chunk_extra", "chunk_different"
 EDGE_MISSING, EDGE_EXTRA, EDGE_DIFFERENT = "relationship_missing", "relationship_extra", "relationship_different"
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.graph import scan
 from delta_neo4j.graph.passes import runner
 from delta_neo4j.graph.passes.differences import EXTRA
 from delta_neo4j.runs.verify import compare
+from delta_neo4j.runs.verify.chunks import ChunkComparison, chunk_differences
 from delta_neo4j.runs.verify.expected import Expected, expected
 from delta_neo4j.runs.verify.report import LISTED, TableCheck
 from delta_neo4j.runs.writers import writers
@@ -20,10 +22,11 @@ from delta_neo4j.state import open_letters
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from delta_neo4j.mapping.plan import Mapping, Table
     from delta_neo4j.runs.verify.places import Place
+    from delta_neo4j.settings.connection import Connection
     from delta_neo4j.settings.values import LoadSettings
 
 
@@ -33,7 +36,7 @@ class Comparison:
     The comparison of one table.
 
     `rows` are the table's rows, `compared` has an outcome for each key (`compare.outcomes`), `found` the differences,
-    `texts` those of the nodes with the rows' texts, None if the table has no such nodes.
+    `texts` those of the nodes with the rows' texts, `chunks` those of chunks; None if the mapping has no such nodes.
     """
 
     place: Place
@@ -42,14 +45,24 @@ class Comparison:
     compared: DataFrame
     found: DataFrame
     texts: DataFrame | None
+    chunks: ChunkComparison | None
 
 
 def compared(
-    spark: SparkSession, settings: LoadSettings, mapping: Mapping, place: Place, *, vectors: bool
+    spark: SparkSession,
+    settings: LoadSettings,
+    mapping: Mapping,
+    place: Place,
+    connection: Connection,
+    *,
+    vectors: bool,
 ) -> Comparison:
-    """Compare one table with the graph, row by row; the result's frames are frozen below the place's path."""
+    """
+    Compare one table with the graph, row by row; the result's frames are frozen below the place's path.
+
+    The graph is read through `connection`, which has the bookmarks of what it must show.
+    """
     table, state = place.table, State(settings.state)
-    connection = settings.neo4j.connection(settings.graph_retry_seconds)
     tasks = writers(spark, settings)
     pass_runner = runner.choose_runner(spark, connection, tasks)
     graph = scan.GraphScan(spark, connection, pass_runner, f"{place.path}/graph")
@@ -66,13 +79,15 @@ def compared(
     found = compare.frozen(compare.differences(by_key, _optional(table), table.edge), f"{place.path}/differences")
     found = _without_ends(graph, table, found, f"{place.path}/found")
     texts = _text_differences(graph, rows, place) if table.text_nodes else None
+    chunks = chunk_differences(graph, rows, place, by_key, letters) if table.chunks else None
     check = TableCheck(table.name, place.version, place.load.load_id if place.load else None, table.digest)
     _count(check, by_key)
-    _list(check, found if texts is None else found.unionByName(texts))
+    listed = [found, *([texts] if texts else []), *([chunks.found] if chunks else [])]
+    _list(check, reduce(DataFrame.unionByName, listed))
     if place.version is not None and place.newest is not None and place.newest > place.version:
         newest = delta.rows_at(spark, table.source, place.newest)
         check.pending = newest - delta.rows_at(spark, table.source, place.version)
-    return Comparison(place, check, rows, by_key, found, texts)
+    return Comparison(place, check, rows, by_key, found, texts, chunks)
 
 
 def _letters(spark: SparkSession, state: State, place: Place) -> DataFrame:

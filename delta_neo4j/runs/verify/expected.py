@@ -47,7 +47,7 @@ class Expected:
             if embedding.vector:
                 vector = F.col(contract.raw_column(self.table, embedding.vector))
             else:
-                sound, vector = self._with_vector(sound)
+                sound, vector = self.with_vector(sound)
         return scan.expected(self.table, sound, shape, vector)
 
     def keys(self, state: str) -> DataFrame:
@@ -63,7 +63,7 @@ class Expected:
             raise ValueError(f"table {self.table.name} embeds no text")
         winners = self.frozen.where(F.col(ranking.STATE) == ranking.WINNER)
         texts = texts_of(self.table, winners, "p0").groupBy("text_hash").agg(F.first("p0").alias("p0"))
-        rows, vector = self._with_vector(texts)
+        rows, vector = self.with_vector(texts)
         shape = Shape(1, (label,), TEXT_SHAPE, (), has_vector=True, vectors=self.vectors)
         selected = rows.select(
             F.col("text_hash").alias("k0"),
@@ -76,15 +76,19 @@ class Expected:
         )
         return shape, selected.mapInArrow(ExpectedDocuments(shape), EXPECTED)
 
-    def _with_vector(self, rows: DataFrame) -> tuple[DataFrame, Column]:
-        """Return rows and the column with the vector of their text, or with anything if only its presence counts."""
+    def with_vector(self, rows: DataFrame, text_hash: str = "text_hash") -> tuple[DataFrame, Column]:
+        """
+        Return rows and the column with the vector of a text, or with anything if only its presence counts.
+
+        The column `text_hash` of the rows says which text.
+        """
         if not self.vectors:
-            return rows, F.col("text_hash")
+            return rows, F.col(text_hash)
         cached = self.state.read(rows.sparkSession, "embeddings").where(F.col("model_id") == self.model_id)
-        by_text = cached.groupBy(F.lower(F.hex("text_hash")).alias("text_hash")).agg(
+        by_text = cached.groupBy(F.lower(F.hex("text_hash")).alias(text_hash)).agg(
             F.first("embedding").alias("cached_vector")
         )
-        return rows.join(by_text, "text_hash", "left"), F.col("cached_vector")
+        return rows.join(by_text, text_hash, "left"), F.col("cached_vector")
 
 
 def expected(spark: SparkSession, place: Place, partitions: int) -> DataFrame:

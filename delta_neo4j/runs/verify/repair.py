@@ -90,6 +90,7 @@ class _Repair:
         extra, rows = self._extra(), self._rows()
         self._check_guard(extra.count())
         deleted = self._run(extra, repair_text.delete_extra(self.found.place.table))
+        deleted += self._delete_chunks()
         written = rows.where(F.col(ranking.STATE) == ranking.WINNER).count()
         if written:
             self._forget(rows)
@@ -113,7 +114,17 @@ class _Repair:
         if self.found.texts is not None:
             texts = self._texts(self.found.texts)
             keys = keys.unionByName(rows.join(texts, "text_hash", "left_semi").select("row_key"))
+        if self.found.chunks is not None:
+            keys = keys.unionByName(self.found.chunks.row_keys())
         return rows.join(keys.distinct(), "row_key", "left_semi")
+
+    def _delete_chunks(self) -> int:
+        """Delete the relationships to chunks that no row should have, and these chunks; return how many."""
+        table, chunks = self.found.place.table, self.found.chunks
+        if chunks is None or table.chunks is None or table.embedding is None:
+            return 0
+        statement = repair_text.delete_chunks(table.chunks, table.embedding.property)
+        return self._run(chunks.extra(), statement)
 
     @staticmethod
     def _texts(found: DataFrame) -> DataFrame:

@@ -52,6 +52,11 @@ class TableCheck:
                 "missing": found.get(kinds.VECTOR_MISSING, 0),
                 "different": found.get(kinds.VECTOR_DIFFERENT, 0),
             },
+            "chunks": {
+                "missing": found.get(kinds.CHUNK_MISSING, 0),
+                "extra": found.get(kinds.CHUNK_EXTRA, 0),
+                "different": found.get(kinds.CHUNK_DIFFERENT, 0),
+            },
             "relationships": {
                 "missing": found.get(kinds.EDGE_MISSING, 0),
                 "extra": found.get(kinds.EDGE_EXTRA, 0),
@@ -113,7 +118,7 @@ def _table_lines(table: TableCheck) -> list[str]:
 def _what(each: dict[str, Any]) -> str:
     if each["what"] is None:
         return ""
-    if each["kind"] not in {kinds.DIFFERENT, kinds.EDGE_DIFFERENT}:
+    if each["kind"] not in {kinds.DIFFERENT, kinds.CHUNK_DIFFERENT, kinds.EDGE_DIFFERENT}:
         return f" {each['what']}"
     expected, found = ("nothing" if each[side] is None else each[side] for side in ("expected", "found"))
     return f" {each['what']}: {expected} in the table, {found} in the graph"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.graph import registry
 from delta_neo4j.mapping.file import read_mapping
+from delta_neo4j.runs.bookmarks import after_loads
 from delta_neo4j.runs.run import travel_by_value
 from delta_neo4j.runs.verify import repair as repairs
 from delta_neo4j.runs.verify.comparison import Comparison, compared
@@ -17,6 +19,7 @@ from delta_neo4j.runs.verify.places import look
 from delta_neo4j.runs.verify.report import VerifyReport
 from delta_neo4j.source.freeze import clear_scratch
 from delta_neo4j.source.session_settings import deciding_values
+from delta_neo4j.state.spark_reader import SparkReader
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
@@ -50,12 +53,14 @@ def verify(
             "a repair writes what the table has at the version that its load has reached: leave out --version"
         )
     report = _compared(spark, settings, mapping, vectors=vectors, version=version, repair=repair)
+    connection = settings.neo4j.connection(settings.graph_retry_seconds)
     before, repaired = report.tables, report.repaired or 0
     for last in (False, True):
         if report.repaired is None:
             break
         # A node that came back may be the end of relationships that the first comparison had to leave out.
-        report = _compared(spark, settings, mapping, vectors=vectors, version=None, repair=not last)
+        seen = registry.newest_bookmarks(connection)  # a delete has no row in the ledger
+        report = _compared(spark, settings, mapping, vectors=vectors, version=None, repair=not last, seen=seen)
         repaired += report.repaired or 0
     if repair:
         report.repaired, report.before = repaired, before
@@ -71,10 +76,15 @@ def _compared(
     vectors: bool,
     version: int | None,
     repair: bool,
+    seen: tuple[str, ...] = (),
 ) -> VerifyReport:
-    """Compare every table, and with `repair` write what differs; the report has what the comparison found."""
+    """
+    Compare every table, and with `repair` write what differs; the report has what the comparison found.
+
+    The comparison sees the writes behind the bookmarks `seen`.
+    """
     with ExitStack() as stack:
-        found = _compare(spark, settings, mapping, stack, vectors=vectors, version=version)
+        found = _compare(spark, settings, mapping, stack, vectors=vectors, version=version, seen=seen)
         report = VerifyReport([each.check for each in found], vectors)
         if repair and not report.is_equal:
             report.repaired = repairs.repair(spark, settings, mapping, found)
@@ -89,21 +99,24 @@ def _compare(
     *,
     vectors: bool,
     version: int | None,
+    seen: tuple[str, ...],
 ) -> list[Comparison]:
     """
     Compare every table; the frames of the result can be read until `stack` is closed.
 
     If something differs and a load wrote meanwhile, all tables are compared once more.
     """
-    connection = settings.neo4j.connection(settings.graph_retry_seconds)
+    reader = SparkReader(spark, settings.state)
+    plain = replace(settings.neo4j.connection(settings.graph_retry_seconds), bookmarks=seen)
     for last in (False, True):
         places, found = look(spark, settings, mapping, version), []
+        connection = after_loads(plain, reader, mapping.tables)
         tokens = [token for place in places for token in place.owners.registered]
         before, writes = registry.marks(connection, tokens)
         for place in places:
             stack.callback(clear_scratch, place.path)
             with deciding_values(spark, place.table.timezone):
-                found.append(compared(spark, settings, mapping, place, vectors=vectors))
+                found.append(compared(spark, settings, mapping, place, connection, vectors=vectors))
         if all(each.check.is_equal for each in found):
             break
         after, still_writes = registry.marks(connection, tokens)

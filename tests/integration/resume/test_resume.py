@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import signal
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.support import jobs
 from tests.support.graph_dump import dump
 from tests.support.load_job import FLUSH_TEXTS
-from tests.support.neo4j_servers import PASSWORD
-from tests.support.places import ROOT
 from tests.support.tables import removal, write
 
 BATCHES, ROWS = 3, 60
-
-
-def _job(runs, *kill):
-    """Run the load in its own process and give (exit code, standard output); its JVM is gone afterwards."""
-    settings = {
-        "neo4j": {"uri": runs.graph.uri, "username": "neo4j", "password": PASSWORD},
-        "embedding": {"embedder": "rest", "url": runs.url},
-        "sources": {"": runs.source},
-        "state": runs.state,
-        "batch_size": 1,  # one byte a trigger: every file is a micro-batch of its own
-        "bytes_per_row": 1,
-    }
-    command = [sys.executable, "-m", "tests.support.load_job", json.dumps(settings), *map(str, kill)]
-    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-    output, errors = job.communicate()
-    orphans = [process for process in psutil.process_iter() if _session(process) == job.pid]
-    psutil.wait_procs(orphans, timeout=60)
-    assert kill or job.returncode == 0, errors.decode()[-2000:]
-    return job.returncode, output.decode()
-
-
-def _session(process):
-    try:
-        return os.getsid(process.pid)
-    except ProcessLookupError:
-        return None
 
 
 def _table(runs, spark):
@@ -56,10 +25,8 @@ def _table(runs, spark):
 
 
 def _killed_and_resumed(runs, step, time_of_step):
-    code, _ = _job(runs, step, time_of_step)
-    assert code == -9
-    _, output = _job(runs)
-    return json.loads(output.splitlines()[-1])
+    assert jobs.ended(jobs.start(runs, step, time_of_step))[0] == -signal.SIGKILL
+    return jobs.succeeded(jobs.start(runs))
 
 
 def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoint):

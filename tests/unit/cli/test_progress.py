@@ -8,7 +8,8 @@ import re
 
 from rich.console import Console
 
-from delta_neo4j.cli.progress import LiveProgress, PlainLines
+from delta_neo4j.cli.plain_lines import PlainLines
+from delta_neo4j.cli.progress import LiveProgress
 
 
 def _event(name, **fields):
