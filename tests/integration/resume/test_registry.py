@@ -31,7 +31,11 @@ def _connection(graph):
 
 
 def test_one_of_many_runs_gets_the_leases_of_its_sources(graph):
-    """On both lines: none of the others gets any; a run without its lease writes nothing; an empty node goes again."""
+    """
+    On both lines: none of the others gets any; a run without its lease writes nothing; an empty node goes again.
+
+    The marks tell that a run writes, and one micro-batch from the next.
+    """
     connection = _connection(graph)
     graph.query(f"CREATE CONSTRAINT FOR (n:{REGISTRY}) REQUIRE n.token IS UNIQUE")
     holders = [Holder(f"run {number}", "host", number, "") for number in range(6)]
@@ -45,10 +49,16 @@ def test_one_of_many_runs_gets_the_leases_of_its_sources(graph):
     with pytest.raises(CheckpointHeldError, match=rf"run {winner.run} has it \(process {winner.process} on host\)"):
         registry.write(connection, "a", "somebody", ENTRY)
     registry.write(connection, "a", winner.run, ENTRY)
+    marks, is_written = registry.marks(connection, ["a", "b"])
+    assert is_written
+    later = replace(ENTRY, batch=1, version=2)
+    registry.write(connection, "a", winner.run, later)
+    assert registry.marks(connection, ["a", "b"])[0] != marks
     registry.give_back(connection, ["a", "b"], "somebody")
     registry.give_back(connection, ["a", "b"], winner.run)
-    assert graph.query(ONE) == [{"n": {"token": "a", **vars(ENTRY)}}]
-    assert registry.take(connection, ["a", "b"], holders[0], 60) == ([], {"a": ENTRY})
+    assert not registry.marks(connection, ["a", "b"])[1]
+    assert graph.query(ONE) == [{"n": {"token": "a", **vars(later)}}]
+    assert registry.take(connection, ["a", "b"], holders[0], 60) == ([], {"a": later})
     assert registry.remove(connection, ["a", "b"]) == 1
     assert graph.query(ONE) == []
 
