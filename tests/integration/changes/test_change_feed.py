@@ -221,7 +221,6 @@ def test_a_killed_run_and_a_guarded_one_go_on(world):
     report = world.runs.run()
     assert (report.exit_code, report.summary()["guard"]) == (5, {"would_remove": 6, "of": 6, "limit": 5})
     assert "--allow-deletes 6" in str(report.error)
-    world.runs.run(allow_deletes=5)
     assert world.graph.value("MATCH (n:Thing) RETURN count(n) AS c") == 6
     world.load(allow_deletes=6)
     ledger = State(world.runs.state).read(world.spark, "ledger").where("table_name = 'parts'")

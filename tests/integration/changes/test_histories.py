@@ -43,9 +43,15 @@ def worlds(spark, newest_graph, loads, tmp_path):
     return lambda kind=World: world(spark, newest_graph, loads, tmp_path / f"world{next(numbers)}", kind)
 
 
-def test_a_graph_follows_a_drawn_history(worlds):
-    """Ten commits, three loads by the change feeds, one of them killed: the graph is equal after each."""
-    replayed(histories(), lambda history: worlds().replay(history), 1)
+def _is_killed_midway(load):
+    """Return whether a load is killed between its writes; one of small micro-batches, which costs twice, is not."""
+    return load.kill and load.kill[0] in {"nodes", "texts", "edges", "registry"} and not (load.reset or load.small)
+
+
+def test_a_graph_follows_drawn_histories(worlds):
+    """Five at once: ten commits, two loads by the change feeds, the second one killed as it writes."""
+    drawn = histories(lanes=5, loads=2).filter(lambda history: _is_killed_midway(history[-1]))
+    replayed(drawn, lambda history: worlds().replay(history), 1)
 
 
 @pytest.mark.deep
