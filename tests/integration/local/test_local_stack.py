@@ -47,6 +47,16 @@ class Repository:
             timeout=300,
         )
 
+    def neo4j(self, password):
+        """Give the stack's Neo4j, with a password that may be its own."""
+        return Neo4jServer(
+            home=self.root / ".local" / "neo4j" / "5.26",
+            version=DEFAULT_VERSION,
+            password=password,
+            bolt_port=int(self.ports["NEO4J_BOLT_PORT"]),
+            lib_root=LIB,
+        )
+
     @property
     def services(self):
         """What `.local/services.env` says."""
@@ -93,24 +103,22 @@ def _value(uri, password, statement):
         return driver.execute_query(statement, database_="neo4j").records[0][0]
 
 
-def test_a_server_keeps_its_data_when_killed_and_refuses_other_passwords(server):
-    """A started server answers to its password only, survives a kill with its data, and a stop ends it."""
-    with server:
-        assert _value(server.uri, server.password, "CREATE (n:Kept) RETURN 1") == 1
-        assert _value(server.uri, server.password, "CALL dbms.components() YIELD versions RETURN versions[0]") == (
-            server.version
-        )
-        for wrong in ("neo4j", "another-password"):
-            with pytest.raises(AuthError):
-                _value(server.uri, wrong, "RETURN 1")
-        assert server.password not in " ".join(psutil.Process(server._process.pid).cmdline())
-        server.kill()
-        assert not server.running
-        server.start()
-        server.wait_ready()
-        assert _value(server.uri, server.password, "MATCH (n:Kept) RETURN count(n)") == 1
-        pid = server._process.pid
-    assert not psutil.pid_exists(pid)
+def test_a_server_keeps_its_data_when_killed_and_refuses_other_passwords(repository):
+    """A started server answers to its password only, and survives a kill with its data."""
+    server = repository.neo4j(repository.services["NEO4J_PASSWORD"])
+    assert _value(server.uri, server.password, "CREATE (n:Kept) RETURN 1") == 1
+    assert _value(server.uri, server.password, "CALL dbms.components() YIELD versions RETURN versions[0]") == (
+        server.version
+    )
+    for wrong in ("neo4j", "another-password"):
+        with pytest.raises(AuthError):
+            _value(server.uri, wrong, "RETURN 1")
+    assert server.password not in " ".join(psutil.Process(server._process.pid).cmdline())
+    server.kill()
+    assert not server.running
+    server.start()
+    server.wait_ready()
+    assert _value(server.uri, server.password, "MATCH (n:Kept) RETURN count(n)") == 1
 
 
 def test_a_server_that_dies_while_starting_is_noticed_at_once(server):
@@ -178,15 +186,8 @@ def test_up_writes_services_that_work(repository):
 
 def test_a_password_that_is_not_the_datas_is_one_clear_line(repository):
     """Whoever holds another password than the data was made with is told so at once, and what to do."""
-    server = Neo4jServer(
-        home=repository.root / ".local" / "neo4j" / "5.26",
-        version=DEFAULT_VERSION,
-        password="not-the-one-of-before",
-        bolt_port=int(repository.ports["NEO4J_BOLT_PORT"]),
-        lib_root=LIB,
-    )
     with pytest.raises(StackError, match="refuses the password kept for it: put back the one"):
-        server.wait_ready()
+        repository.neo4j("not-the-one-of-before").wait_ready()
 
 
 def test_up_again_changes_nothing(repository):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from neo4j import GraphDatabase
 
 from delta_neo4j.settings.values import Neo4jSettings
 from tests.support.endpoint import vector_of
@@ -147,34 +146,25 @@ def test_a_wrong_connection_is_said_in_one_line(spark, lts_graph, loads, change,
     assert "wrong-password" not in str(report.error)
 
 
-def test_neo4j_stopped_in_the_middle_stops_the_run_and_the_next_resumes(spark, loads, tmp_path):
+def test_neo4j_stopped_in_the_middle_stops_the_run_and_the_next_resumes(spark, lts_graph, loads):
     """The run retries, then stops with the service's name; started again it completes the graph."""
-    from tests.support.neo4j_servers import Graph, start_server
-    from tests.support.places import LOCAL
+    server, runs = lts_graph.server, loads(lts_graph, graph_retry_seconds=1)
+    write(spark, runs.source, [removal(n) for n in range(30)])
 
-    server = start_server("5.26", tmp_path / "neo4j", LOCAL / "neo4j" / "lib")
+    def stop_before_relationships(step, value):
+        if step == "relationships HAS_REMOVAL" and server.running:
+            server.stop()
+        return value
+
     try:
-        runs = loads(Graph(server))
-        write(spark, runs.source, [removal(n) for n in range(30)])
-
-        def stop_before_relationships(step, value):
-            if step == "relationships HAS_REMOVAL" and server.running:
-                server.stop()
-            return value
-
         report = runs.run(stop_before_relationships)
-        assert report.exit_code == 3
-        assert "run again" in str(report.error)
-        server.start()
-        server.wait_ready(120)
-        summary = runs.succeed()
-        assert summary["totals"]["outcomes"]["unchanged"] == 30
-        with GraphDatabase.driver(server.uri, auth=("neo4j", PASSWORD)) as driver:
-            counted = driver.execute_query("MATCH ()-[r]->() RETURN count(r) AS c").records[0]["c"]
-        assert counted == 60
-        runs.graph.driver.close()
     finally:
-        server.stop()
+        server.start()  # other tests use it
+        server.wait_ready(120)
+    assert report.exit_code == 3
+    assert "run again" in str(report.error)
+    assert runs.succeed()["totals"]["outcomes"]["unchanged"] == 30
+    assert lts_graph.value("MATCH ()-[r]->() RETURN count(r) AS c") == 60
 
 
 def test_a_changed_mapping_or_a_rewritten_source_stops_a_load(spark, lts_graph, loads, tmp_path):

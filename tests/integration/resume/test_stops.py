@@ -53,34 +53,32 @@ def _ends(process, number, family):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize(("number", "code", "how"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
-def test_a_stopped_load_ends_with_one_line_and_leaves_nothing_running(
-    spark, lts_graph, loads, endpoint, number, code, how
-):
-    """While texts are embedded: the line says what is kept, the summary too; the next run finishes the load."""
+def test_a_stopped_load_ends_with_one_line_and_leaves_nothing_running(spark, lts_graph, loads, endpoint):
+    """Ctrl-C while texts are embedded: the line says what is kept, the summary too; the next run finishes the load."""
     runs = loads(lts_graph)
     write(spark, runs.source, [removal(n) for n in range(30)])
     endpoint.answer = lambda texts: time.sleep(60) if "Oil leak at fitting 1" in texts else None  # a slow model
     process = _start(lts_graph, endpoint.url, runs.state, runs.source)
     _await(lambda: any("Oil leak at fitting 1" in texts for _, texts in endpoint.arrivals), process)
-    ended, out, err = _ends(process, number, _family(process))
-    assert ended == code, err
-    assert f"stopped by {how}: what is written and embedded so far is kept; run again to resume" in err
+    ended, out, err = _ends(process, signal.SIGINT, _family(process))
+    assert ended == 130, err
+    assert "stopped by Ctrl-C: what is written and embedded so far is kept; run again to resume" in err
     summary = json.loads(out.splitlines()[-1])
-    assert (summary["status"], summary["exit_code"]) == ("stopped", code)
+    assert (summary["status"], summary["exit_code"]) == ("stopped", 130)
     endpoint.answer = None
     assert runs.succeed()["totals"]["outcomes"]["written"] == 30
 
 
 def test_a_command_stopped_while_spark_starts_leaves_no_java_behind(lts_graph, tmp_path):
-    """The start is finished first: a JVM that nobody holds would stay."""
+    """SIGTERM: the start is finished first, because a JVM that nobody holds would stay."""
     process = _start(lts_graph, "http://127.0.0.1:1/invocations", tmp_path / "state", tmp_path / "source")
     _await(lambda: len(_family(process)) > 1, process)
-    ended, _, err = _ends(process, signal.SIGINT, _family(process))
-    assert ended == 130, err
-    assert err.count("stopped by Ctrl-C") == 1
+    ended, _, err = _ends(process, signal.SIGTERM, _family(process))
+    assert ended == 143, err
+    assert err.count("stopped by SIGTERM") == 1
 
 
+@pytest.mark.deep
 def test_two_first_loads_of_one_state_and_checkpoint_end_in_one_load(spark, lts_graph, loads, endpoint):
     """Both make the state's tables; one loads, the other is held or finds nothing to do; all later runs agree."""
     runs = loads(lts_graph)
