@@ -10,10 +10,11 @@ from pathlib import Path
 import tests
 from dev.processes import free_port
 
-# What cannot exist on a lane, by marker, and why. The main lane runs everything.
+# What is left out on a lane, by marker, and why.
 LEFT_OUT = {
-    "main": {},
+    "main": {"connect": "the Connect lane runs them"},
     "lts": {
+        "connect": "the Connect lane runs them",
         "needs_model": "the lane has neither torch nor MLflow",
         "class_archive": "the lane starts Spark without an archive",
         "newest_spark": "Spark 3.5 has not all of the names that the newest Spark has",
@@ -27,24 +28,22 @@ LEFT_OUT = {
 
 
 def on(lane, items):
-    """Part a lane's tests into (kept, left out, reasons); of whole loads it runs those marked `every_lane`."""
-    if lane == "main":
-        return items, [], []
+    """Part a lane's tests into (kept, left out, reasons); of whole loads others than main run `every_lane`."""
     kept, left_out, reasons = [], [], {}
     for item in items:
-        why = _why_not(item, LEFT_OUT[lane])
+        why = _why_not(item, lane)
         (left_out if why else kept).append(item)
         if why:
             reasons[why] = reasons.get(why, 0) + 1
     return kept, left_out, [f"{count} {why}" for why, count in reasons.items()]
 
 
-def _why_not(item, left_out):
-    for marker, reason in left_out.items():
+def _why_not(item, lane):
+    for marker, reason in LEFT_OUT[lane].items():
         if item.get_closest_marker(marker):
             return f"because {reason}"
     # On both Neo4j lines these loads run in the main lane; a Spark of another version meets one of them.
-    whole_load = item.nodeid.startswith("tests/integration/")
+    whole_load = lane != "main" and item.nodeid.startswith("tests/integration/")
     if whole_load and (not item.get_closest_marker("every_lane") or item.get_closest_marker("calendar")):
         return "that are whole loads of the main lane"
     return None

@@ -99,43 +99,50 @@ def test_the_blocker_of_the_bare_worker_blocks(tmp_path):
 
 
 @pytest.fixture
-def classic(spark, lts_graph, loads):
-    """Give runs whose state begins anew, the classic load's summary, and the graph that it made and that is gone."""
+def fifty(spark, lts_graph, loads):
+    """Give runs of fifty removals, among them a key on two rows, and of a row that becomes a dead letter."""
     runs = loads(lts_graph)
     rows = [removal(n, RMV_REA_TX=f"reason {n % 30}") for n in range(50)]
     write(spark, runs.source, [*rows, removal(7, RMV_TRK_NO="again"), removal(99, time_since_install="long")])
-    summary = runs.succeed()
-    graph = dump(lts_graph.driver)
-    lts_graph.empty()
+    return runs
+
+
+def _taken(runs):
+    """Give the graph and empty it; the state begins anew."""
+    graph = dump(runs.graph.driver)
+    runs.graph.empty()
     runs.start_over()
-    return runs, summary, graph
+    return graph
 
 
-@pytest.mark.parametrize("network", [True, False], ids=["from tasks", "from the driver"])
-def test_a_load_through_connect_equals_the_classic_one(lts_graph, classic, tmp_path, network):
+@pytest.mark.connect
+@pytest.mark.every_lane
+def test_a_load_through_connect_equals_the_classic_one(lts_graph, fifty, tmp_path):
     """
     Same rows, a Connect session whose server knows nothing of the project: the same graph and the same sums.
 
     Where tasks have no network the driver writes; the probe finds it out.
     """
-    runs, before, graph = classic
+    before = _run("tests.support.load_job", _settings(fifty))
+    graph = _taken(fifty)
+    assert fifty.succeed()["totals"] == before["totals"]
+    assert _taken(fifty) == graph
     (tmp_path / "server").mkdir()
-    environment = {} if network else _without_network(lts_graph, tmp_path / "bare")
-    settings = _settings(runs, folder=str(tmp_path / "server"))
-    summary = _run("tests.support.connect_load", settings, **environment)
+    settings = _settings(fifty, folder=str(tmp_path / "server"))
+    summary = _run("tests.support.connect_load", settings, **_without_network(lts_graph, tmp_path / "bare"))
     assert summary["error"] is None
     assert summary["totals"] == before["totals"]
     assert dump(lts_graph.driver) == graph
-    assert (tmp_path / "bare" / "blocker" / "refused").exists() is not network
+    assert (tmp_path / "bare" / "blocker" / "refused").exists()
 
 
 @pytest.mark.classic
 @pytest.mark.every_lane
-def test_a_classic_load_whose_tasks_are_refused_ends_on_the_driver(lts_graph, classic, tmp_path):
+def test_a_classic_load_whose_tasks_are_refused_ends_on_the_driver(lts_graph, fifty, tmp_path):
     """Tasks that never get to Neo4j fail once; then the driver writes the same graph, from bounded parcels."""
-    runs, before, graph = classic
+    before, graph = fifty.succeed(), _taken(fifty)
     environment = _without_network(lts_graph, tmp_path / "bare")
-    summary = _run("tests.support.load_job", _settings(runs, graph_retry_seconds=1), **environment)
+    summary = _run("tests.support.load_job", _settings(fifty, graph_retry_seconds=1), **environment)
     assert summary["error"] is None
     assert summary["totals"] == before["totals"]
     assert dump(lts_graph.driver) == graph
