@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from delta_neo4j.settings.limits import Limits
 from delta_neo4j.settings.values import Neo4jSettings
 from tests.support.endpoint import vector_of
 from tests.support.neo4j_servers import PASSWORD
@@ -157,7 +158,8 @@ def test_neo4j_stopped_in_the_middle_stops_the_run_and_the_next_resumes(spark, l
         return value
 
     try:
-        report = runs.run(stop_before_relationships)
+        # Its lease ends while Neo4j starts: this process lives on, so the next run would wait for a longer one.
+        report = runs.run(stop_before_relationships, Limits(lease_seconds=10, renew_seconds=2))
     finally:
         server.start()  # other tests use it
         server.wait_ready(120)

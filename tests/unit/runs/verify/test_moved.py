@@ -9,6 +9,7 @@ import pytest
 
 from delta_neo4j.runs.verify import verify as verify_run
 from delta_neo4j.runs.verify.report import TableCheck
+from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
 
 STILL, BETWEEN, WRITES = ([1], False), ([2], False), ([1], True)
 
@@ -35,13 +36,16 @@ def test_a_difference_that_a_load_may_have_made_is_compared_again(monkeypatch, m
 
     place = SimpleNamespace(owners=SimpleNamespace(registered=["t"]), path="p", table=SimpleNamespace(timezone="UTC"))
     monkeypatch.setattr(verify_run, "look", lambda *_: [place])
+    monkeypatch.setattr(verify_run, "after_loads", lambda *_: None)
     monkeypatch.setattr(verify_run.registry, "marks", lambda *_: next(asked))
     monkeypatch.setattr(verify_run, "compared", compare)
     monkeypatch.setattr(verify_run, "deciding_values", lambda *_: nullcontext())
     monkeypatch.setattr(verify_run, "clear_scratch", lambda _: None)
-    settings = SimpleNamespace(neo4j=SimpleNamespace(connection=lambda _: None), graph_retry_seconds=5)
+    neo4j = Neo4jSettings(uri="bolt://127.0.0.1:1", username="neo4j", password="none")
+    settings = LoadSettings(neo4j=neo4j, embedding=EmbeddingSettings())
+    mapping = SimpleNamespace(tables=[])
     with ExitStack() as stack:
-        found = verify_run._compare(None, settings, None, stack, vectors=False, version=None)
+        found = verify_run._compare(None, settings, mapping, stack, vectors=False, version=None, seen=())
     assert len(compared) == times
     assert found == [compared[-1]]
     assert compared[-1].check.moved is moved
