@@ -183,7 +183,8 @@ class Client:
             # The server asks to wait: bounded by time, not by attempts. It may do so at one text, whatever else it
             # answers meanwhile.
             next_at = time.monotonic() + (error.retry_after or 0)
-            waited = next_at > began + self._wait_seconds or attempts < self._limits.attempts
+            until = min(began + self._wait_seconds, self._deadline)  # the last answer may have come before this request
+            waited = next_at > until or attempts < self._limits.attempts
             if next(waits) >= attempts and (error.too_slow or waited):
                 error.of_texts = self._answers_a_probe()
             return error.of_texts or next_at > self._deadline

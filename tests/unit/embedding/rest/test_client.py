@@ -120,7 +120,7 @@ def test_probes_are_few(endpoint):
 def test_a_text_at_which_the_server_is_always_busy_is_waited_for_once(endpoint, status):
     """After the time that the run waits, a probe that is answered shows whose fault it is."""
     endpoint.answer = _fails_at("poison", status)
-    answers, _ = _embed(endpoint, [*TEXTS[:20], "poison"], wait_seconds=2)
+    answers, _ = _embed(endpoint, [*TEXTS[:20], "poison"], wait_seconds=0.2)
     assert [text for text, answer in answers.items() if answer.fault] == ["poison"]
     assert f"HTTP {status}" in answers["poison"].fault
 
