@@ -132,7 +132,7 @@ def _search_settings(given: Settings, mapping: str | None) -> SearchSettings:
         flags = _checked(given or {})
         found = collect.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"))
         named = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-        parts = build.neo4j_settings(found), build.embedding_settings(found), build.state_location(found)
+        parts = build.neo4j_settings(found), build.embedding_settings(found), build.search_state(found)
         return SearchSettings(mapping or named, *parts)
     return SearchSettings(mapping or given.mapping, given.neo4j, given.embedding, given.state)
 

@@ -106,7 +106,7 @@ def _settings(found: Origins) -> SearchSettings:
     from delta_neo4j.runs.search import SearchSettings
 
     mapping = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-    parts = build.neo4j_settings(found), build.embedding_settings(found), build.state_location(found)
+    parts = build.neo4j_settings(found), build.embedding_settings(found), build.search_state(found)
     return SearchSettings(mapping, *parts)
 
 

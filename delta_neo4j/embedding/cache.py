@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.settings.limits import LIMITS
@@ -25,7 +24,7 @@ from delta_neo4j.settings.limits import LIMITS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.state.tables import State
 
@@ -97,7 +96,7 @@ class EmbeddingCache:
             known = [(text, *cached) for text, cached in vectors.known.items()]
             parts.append(spark.createDataFrame(known, "text_hash STRING, vector BINARY, tokens INT"))
         return (
-            _among(reduce(DataFrame.unionByName, parts), vectors.wanted, vectors.count)
+            _among(reduce(lambda some, more: some.unionByName(more), parts), vectors.wanted, vectors.count)
             .groupBy("text_hash")
             .agg(F.first("vector").alias("vector"), F.first("tokens").alias("tokens"))
         )

@@ -126,15 +126,27 @@ class TextEmbedding:
         return _Found(looked_up, counts, of_cache, looked_up.where(F.col("part").isNull()), version)
 
     def _few(self, distinct: DataFrame) -> _Found:
-        """Look up few distinct texts (`text_hash`, `text`): those in memory first, and only the others in the table."""
-        spark, memory, rows = distinct.sparkSession, self.cache.memory, distinct.collect()
-        known = {row["text_hash"]: memory[row["text_hash"]] for row in rows if row["text_hash"] in memory}
-        others = [(row["text_hash"], row["text"], None, None) for row in rows if row["text_hash"] not in memory]
-        version = self.cache.version(spark) if others else None
-        if version is not None:
-            texts = spark.createDataFrame([other[:2] for other in others], "text_hash STRING, text STRING")
-            others = self._collected(self.cache.look_up(texts, len(others), version))
-        return self._of_few(spark, others, version, known)
+        """
+        Look up few distinct texts (`text_hash`, `text`): those in memory first, and only the others in the table.
+
+        Only the texts without a vector come to the driver.
+        """
+        spark, memory = distinct.sparkSession, self.cache.memory
+        version = self.cache.version(spark) if not memory else None
+        if version is None and not memory:
+            return self._of_few(spark, [(*row, None, None) for row in distinct.collect()], None, {})
+        hashes = [row["text_hash"] for row in distinct.select("text_hash").collect()]
+        known = {each: memory[each] for each in hashes if each in memory}
+        others = _hashes(spark, [each for each in hashes if each not in memory])
+        if len(known) == len(hashes):
+            return self._of_few(spark, [], None, known)
+        version = self.cache.version(spark) if version is None else version
+        found = self.cache.look_up(others, len(hashes) - len(known), version).collect()
+        lacking = [row["text_hash"] for row in found if row["part"] is None]
+        wanted = distinct.join(F.broadcast(_hashes(spark, lacking)), "text_hash", "left_semi")
+        texts = {row["text_hash"]: row["text"] for row in wanted.collect()} if lacking else {}
+        rows = [(row["text_hash"], texts.get(row["text_hash"]), row["part"], row["tokens"]) for row in found]
+        return self._of_few(spark, rows, version, known)
 
     @staticmethod
     def _collected(looked_up: DataFrame) -> list[Any]:
@@ -144,7 +156,7 @@ class TextEmbedding:
 
     def _of_few(self, spark: SparkSession, rows: list[Any], version: int | None, known: dict[str, Cached]) -> _Found:
         """Return what was found of few texts: no other job counts or reads them."""
-        hashes = spark.createDataFrame([(each,) for each in (*known, *(row[0] for row in rows))], "text_hash STRING")
+        hashes = _hashes(spark, [*known, *(row[0] for row in rows)])
         lacking = [text for _, text, part, _ in rows if part is None]
         long = sum(self._is_long(tokens) for _, _, part, tokens in rows if part is not None)
         counts = dict(Counter(part for _, _, part, _ in rows))
@@ -199,6 +211,10 @@ def _stream(lacking: DataFrame | list[str], missing: int) -> Iterator[str]:
     spread = lacking.coalesce(1) if partitions == 1 else lacking.repartitionByRange(partitions, "place", "text_hash")
     for row in spread.sortWithinPartitions(F.length("text"), "text").select("text").toLocalIterator():
         yield row["text"]
+
+
+def _hashes(spark: SparkSession, hashes: list[str]) -> DataFrame:
+    return spark.createDataFrame([(each,) for each in hashes], "text_hash STRING")
 
 
 def _hash(value: str) -> str:

@@ -78,6 +78,16 @@ def state_location(found: Mapping[str, Found]) -> str:
         raise SettingsError(f"{BY_NAME['state'].variables[0]}: {error}") from None
 
 
+def search_state(found: Mapping[str, Found]) -> str:
+    """Return the state location for a search, which needs none: "" if none is given and the default is no folder."""
+    try:
+        return state_location(found)
+    except SettingsError:
+        if "state" in found:
+            raise
+        return ""
+
+
 def located(found: Mapping[str, Found], location: str) -> str:
     """Return a source as `locations.absolute` spells it; raise `SettingsError` if it names no place for Spark."""
     try:

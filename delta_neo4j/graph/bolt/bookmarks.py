@@ -1,9 +1,9 @@
 """
 Which bookmarks a server knows.
 
-A server waits half a minute for a transaction that it does not have (the setting is not public, and the time limit of a
-transaction begins later); it does not know the transactions after the backup that it was restored from. Bookmarks of
-another database it takes as known.
+A server waits half a minute for a transaction that it does not have (`db.transaction.bookmark_ready_timeout`; the time
+limit of a transaction begins later); it does not know the transactions after the backup that it was restored from.
+Bookmarks of another database it takes as known.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import neo4j
-from neo4j.exceptions import ClientError, DriverError, Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError
 
 from delta_neo4j.graph.bolt.failures import said
 from delta_neo4j.graph.bolt.transactions import driver_options
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 KNOWN_SECONDS = 5.0
+_LATE = (
+    f"Neo4j does not have this transaction within {KNOWN_SECONDS:.0f} s: the graph may be restored from an older "
+    "backup, or this server lags behind"
+)
+_TOO_LATE = "Neo.TransientError.Transaction.BookmarkTimeout"  # where the server's own limit is shorter
 _UNREADABLE = "Neo.ClientError.Transaction.InvalidBookmark"  # and InvalidBookmarkMixture
 
 
@@ -49,6 +54,10 @@ def known(connection: Connection, bookmarks: Iterable[str]) -> tuple[str, ...]:
 
 async def _reasons(connection: Connection, bookmarks: list[str]) -> list[str | None]:
     async with neo4j.AsyncGraphDatabase.driver(connection.uri, **driver_options(connection)) as driver:
+        try:
+            await driver.verify_connectivity(database=connection.database or None)
+        except (DriverError, Neo4jError, OSError, ValueError):
+            return [None] * len(bookmarks)
         return await asyncio.gather(*(_reason(driver, connection.database, each) for each in bookmarks))
 
 
@@ -60,12 +69,11 @@ async def _reason(driver: neo4j.AsyncDriver, database: str, bookmark: str) -> st
         async with asyncio.timeout(KNOWN_SECONDS), session:
             await (await session.run(ANSWER)).consume()
     except TimeoutError:
-        return (
-            f"Neo4j does not have this transaction within {KNOWN_SECONDS:.0f} s: the graph may be restored from an "
-            "older backup, or this server lags behind"
-        )
-    except ClientError as error:
+        return _LATE
+    except Neo4jError as error:
+        if str(error.code) == _TOO_LATE:
+            return _LATE
         return said(error) if str(error.code).startswith(_UNREADABLE) else None
-    except (DriverError, Neo4jError, OSError, ValueError):
+    except (DriverError, OSError, ValueError):
         return None
     return None

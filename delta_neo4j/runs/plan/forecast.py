@@ -101,7 +101,7 @@ class _Planner:
         by_table = [self._pending(table, copies) for table in self.mapping.tables]
         self.figures.rows_pending = sum(each.rows for each in by_table)
         texts = [each.texts.withColumn("source", F.lit(number)) for number, each in enumerate(by_table)]
-        return reduce(DataFrame.unionByName, texts)
+        return reduce(lambda some, more: some.unionByName(more), texts)
 
     def _held(self, folder: str, table: Table, table_id: str, mode: str | None) -> checkpoint.Load | None:
         if self.fresh or checkpoint.is_given_up(self.spark, folder, self.state, table):

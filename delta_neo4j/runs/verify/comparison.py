@@ -83,7 +83,7 @@ def compared(
     check = TableCheck(table.name, place.version, place.load.load_id if place.load else None, table.digest)
     _count(check, by_key)
     listed = [found, *([texts] if texts else []), *([chunks.found] if chunks else [])]
-    _list(check, reduce(DataFrame.unionByName, listed))
+    _list(check, reduce(lambda some, more: some.unionByName(more), listed))
     if place.version is not None and place.newest is not None and place.newest > place.version:
         newest = delta.rows_at(spark, table.source, place.newest)
         check.pending = newest - delta.rows_at(spark, table.source, place.version)

@@ -109,3 +109,12 @@ def test_secrets_print_as_stars():
 def test_sources_may_be_named(given, expected):
     """`NAME=TABLE` names a table of the mapping; a path with an equals sign stays a path."""
     assert build.parse_sources(given) == expected
+
+
+@pytest.mark.parametrize("elsewhere", [{"DATABRICKS_RUNTIME_VERSION": "16.4"}, {"SPARK_REMOTE": "sc://h:15002"}])
+def test_a_search_needs_no_state(elsewhere):
+    """Where Spark runs elsewhere the default folder is no state; only a state that somebody has named is refused."""
+    assert build.search_state(_collect(environment=elsewhere)) == ""
+    assert build.search_state(_collect(environment=elsewhere, flags={"state": "main.loads"})) == "main.loads"
+    with pytest.raises(SettingsError, match="relative"):
+        build.search_state(_collect(environment=elsewhere, flags={"state": "./here"}))
