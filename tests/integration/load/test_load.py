@@ -83,8 +83,8 @@ def test_a_small_micro_batch_takes_few_spark_jobs(spark, lts_graph, loads):
     report = runs.run(count, batch_size=1, bytes_per_row=1)
     assert report.summary()["tables"][0]["batches"] == 3
     _, with_known_texts, with_new_texts = (last - first for first, last in zip(*counts.values(), strict=True))
-    assert with_known_texts <= 14
-    assert with_new_texts <= 14
+    assert with_known_texts <= 7  # their vectors are in the run's memory
+    assert with_new_texts <= 15
 
 
 @pytest.mark.every_lane
