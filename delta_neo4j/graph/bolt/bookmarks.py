@@ -55,7 +55,7 @@ def known(connection: Connection, bookmarks: Iterable[str]) -> tuple[str, ...]:
 async def _reasons(connection: Connection, bookmarks: list[str]) -> list[str | None]:
     async with neo4j.AsyncGraphDatabase.driver(connection.uri, **driver_options(connection)) as driver:
         try:
-            await driver.verify_connectivity(database=connection.database or None)
+            await driver.verify_connectivity()
         except (DriverError, Neo4jError, OSError, ValueError):
             return [None] * len(bookmarks)
         return await asyncio.gather(*(_reason(driver, connection.database, each) for each in bookmarks))
