@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.errors import SettingsError
 from delta_neo4j.settings import build, collect
-from delta_neo4j.settings.names import DEFAULTS, SETTINGS
+from delta_neo4j.settings.names import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,14 +126,12 @@ def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _search_settings(given: Settings, mapping: str | None) -> SearchSettings:
-    from delta_neo4j.runs.search import SearchSettings
+    from delta_neo4j.runs.search import SearchSettings, settings_of
 
     if given is None or isinstance(given, dict):
         flags = _checked(given or {})
         found = collect.collect(flags, env_file=flags.get("env_file"), scope=flags.get("secret_scope"))
-        named = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-        parts = build.neo4j_settings(found), build.embedding_settings(found), build.search_state(found)
-        return SearchSettings(mapping or named, *parts)
+        return settings_of(found, mapping)
     return SearchSettings(mapping or given.mapping, given.neo4j, given.embedding, given.state)
 
 

@@ -43,8 +43,7 @@ table = question.table_in(read_mapping(mapping))
 # COMMAND ----------
 
 # One text needs no Spark query, so the notebook calls the endpoint over REST.
-settings = SearchSettings(mapping, neo4j, build.embedding_settings(found), build.search_state(found))
-hits = search(settings, question)
+hits = search(settings_of(found, mapping), question)
 if not hits:
     dbutils.notebook.exit(question.unanswered.replace("delta-neo4j load", "02_load"))
 answers = [

@@ -52,7 +52,7 @@ from delta_neo4j.graph.cypher.nodes import upsert_nodes
 from delta_neo4j.embedding import choose
 from delta_neo4j.mapping.identifiers import quoted
 from delta_neo4j.runs.load import load
-from delta_neo4j.runs.search import SearchSettings, search
+from delta_neo4j.runs.search import search, settings_of
 from delta_neo4j.mapping.file import read_mapping, text_of
 from delta_neo4j.runs.preflight import text_dimension
 from delta_neo4j.runs.report.progress import one_line

@@ -10,13 +10,10 @@ import click
 from delta_neo4j.cli.options import EMBEDDER_OPTIONS, ORIGIN_OPTIONS, OUTPUT_OPTIONS, collected, options
 from delta_neo4j.cli.plain_lines import warnings_shown
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.settings import build
-from delta_neo4j.settings.names import DEFAULTS
 
 if TYPE_CHECKING:
     from delta_neo4j.graph.search.question import Question
     from delta_neo4j.runs.search import SearchSettings
-    from delta_neo4j.settings.names import Origins
 
 # Several rows may have the same text. To print N distinct texts, read N times this many rows.
 _ROWS_PER_TEXT = 10
@@ -88,10 +85,11 @@ def search_command(
     below that of the file.
     """
     from delta_neo4j.graph.search.question import Question
+    from delta_neo4j.runs.search import settings_of
 
     if not 1 <= limit <= _MOST:
         raise SettingsError(f"--limit {limit:,} is not between 1 and {_MOST:,}")
-    settings = _settings(collected(context, flags))
+    settings = settings_of(collected(context, flags))
     asked: dict[str, Any] = {"mode": mode, "where": where, "threshold": threshold, "lucene": lucene, "table": table}
     if golden is not None:
         if text or similar_to or expand:
@@ -100,14 +98,6 @@ def search_command(
         return
     rows = limit if as_json else limit * _ROWS_PER_TEXT
     _search(settings, Question(text=text, similar_to=similar_to, limit=rows, expand=expand, **asked), limit, as_json)
-
-
-def _settings(found: Origins) -> SearchSettings:
-    from delta_neo4j.runs.search import SearchSettings
-
-    mapping = found["mapping"].value if "mapping" in found else DEFAULTS["mapping"]
-    parts = build.neo4j_settings(found), build.embedding_settings(found), build.search_state(found)
-    return SearchSettings(mapping, *parts)
 
 
 def _search(settings: SearchSettings, question: Question, limit: int, as_json: bool) -> None:

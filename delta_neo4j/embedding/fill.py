@@ -95,12 +95,12 @@ class TextEmbedding:
         if missing:
             lacking = self.hook("embed", found.lacking)
             faults = self._embed(_stream(lacking, missing), flush, tally, allowance)
-        places = Vectors(found.hashes, hits + missing, found.version, tuple(sorted(filter(None, found.counts))))
-        if flush.parts and not flush.vectors:
-            return Filled(faults, replace(places, added=tuple(flush.parts)))
         self.cache.remember(flush.vectors)
-        known, long_texts = {**found.known, **flush.vectors}, found.long + self._long(flush.vectors)
-        return Filled(faults, replace(places, known=known, long=long_texts))
+        known, held = {**found.known, **flush.vectors}, tuple(sorted(filter(None, found.counts)))
+        places = Vectors(found.hashes, hits + missing, found.version, held, known=known)
+        if flush.parts and not flush.vectors:  # too many for the driver's memory
+            return Filled(faults, replace(places, added=tuple(flush.parts)))
+        return Filled(faults, replace(places, long=found.long + self._long(flush.vectors)))
 
     def _found(self, texts: DataFrame, most: int | None) -> _Found:
         """Look the distinct texts up in the cache, at one version: appends of other runs cannot change the result."""
@@ -115,7 +115,9 @@ class TextEmbedding:
         found = self._counted(looked_up, version)
         if sum(found.counts.values()) > self.cache.few_texts:
             return found
-        return self._of_few(texts.sparkSession, self._collected(looked_up), version, {})
+        text = F.when(F.col("part").isNull(), F.col("text"))
+        rows = looked_up.select("text_hash", text, "part", "tokens").collect()
+        return self._of_few(texts.sparkSession, rows, version, {})
 
     def _counted(self, looked_up: DataFrame, version: int | None) -> _Found:
         # A row per part that holds vectors of these texts; the row with part null counts the texts without a vector.
@@ -132,30 +134,24 @@ class TextEmbedding:
         Only the texts without a vector come to the driver.
         """
         spark, memory = distinct.sparkSession, self.cache.memory
-        version = self.cache.version(spark) if not memory else None
+        version = None if memory else self.cache.version(spark)
         if version is None and not memory:
             return self._of_few(spark, [(*row, None, None) for row in distinct.collect()], None, {})
         hashes = [row["text_hash"] for row in distinct.select("text_hash").collect()]
         known = {each: memory[each] for each in hashes if each in memory}
-        others = _hashes(spark, [each for each in hashes if each not in memory])
-        if len(known) == len(hashes):
+        others = [each for each in hashes if each not in memory]
+        if not others:
             return self._of_few(spark, [], None, known)
         version = self.cache.version(spark) if version is None else version
-        found = self.cache.look_up(others, len(hashes) - len(known), version).collect()
+        found = self.cache.look_up(_hashes(spark, others), len(others), version).collect()
         lacking = [row["text_hash"] for row in found if row["part"] is None]
         wanted = distinct.join(F.broadcast(_hashes(spark, lacking)), "text_hash", "left_semi")
-        texts = {row["text_hash"]: row["text"] for row in wanted.collect()} if lacking else {}
+        texts = dict(map(tuple, wanted.collect())) if lacking else {}
         rows = [(row["text_hash"], texts.get(row["text_hash"]), row["part"], row["tokens"]) for row in found]
         return self._of_few(spark, rows, version, known)
 
-    @staticmethod
-    def _collected(looked_up: DataFrame) -> list[Any]:
-        """Return (text hash, text, part, tokens) of each text; the text only if the cache has no vector of it."""
-        text = F.when(F.col("part").isNull(), F.col("text"))
-        return [tuple(row) for row in looked_up.select("text_hash", text, "part", "tokens").collect()]
-
     def _of_few(self, spark: SparkSession, rows: list[Any], version: int | None, known: dict[str, Cached]) -> _Found:
-        """Return what was found of few texts: no other job counts or reads them."""
+        """Return what was found of few texts, from rows of (text hash, text, part, tokens): no other job reads them."""
         hashes = _hashes(spark, [*known, *(row[0] for row in rows)])
         lacking = [text for _, text, part, _ in rows if part is None]
         long = sum(self._is_long(tokens) for _, _, part, tokens in rows if part is not None)

@@ -13,6 +13,8 @@ from delta_neo4j.graph.search import expand, filters, hybrid, text, vector
 from delta_neo4j.graph.search.opened import OpenedGraph, opened
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.runs.bookmarks import after_loads
+from delta_neo4j.settings import build
+from delta_neo4j.settings.names import DEFAULTS
 from delta_neo4j.state.reader import FolderReader
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from delta_neo4j.graph.search.hits import Hit
     from delta_neo4j.graph.search.question import Question
     from delta_neo4j.mapping.plan import Mapping, Table
+    from delta_neo4j.settings.names import Origins
     from delta_neo4j.settings.values import EmbeddingSettings, Neo4jSettings
 
 FUSED_DEPTH = 5  # times the rows that are wanted, in each of the lists that are fused
@@ -39,6 +42,13 @@ class SearchSettings:
     neo4j: Neo4jSettings
     embedding: EmbeddingSettings
     state: str = ""
+
+
+def settings_of(found: Origins, mapping: str | None = None) -> SearchSettings:
+    """Return the settings of a search from those collected; `mapping` wins. Raises `SettingsError` for a wrong one."""
+    named = mapping or (found["mapping"].value if "mapping" in found else DEFAULTS["mapping"])
+    parts = build.neo4j_settings(found), build.embedding_settings(found), build.search_state(found)
+    return SearchSettings(named, *parts)
 
 
 def search(settings: SearchSettings, question: Question) -> list[Hit]:

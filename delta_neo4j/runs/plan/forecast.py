@@ -16,7 +16,6 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.embedding import choose, chunks, model_identity
@@ -37,7 +36,7 @@ from delta_neo4j.state.ledger import Ledger
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.embedding.base import Embedder
     from delta_neo4j.mapping.plan import Mapping, Table

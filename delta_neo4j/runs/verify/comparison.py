@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from delta_neo4j.graph import scan
@@ -22,7 +21,7 @@ from delta_neo4j.state import open_letters
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from delta_neo4j.mapping.plan import Mapping, Table
     from delta_neo4j.runs.verify.places import Place
