@@ -45,10 +45,11 @@ def environment(monkeypatch, endpoint):
 
 
 def _newer(bookmark):
-    """Give the bookmark of a transaction that the database does not have yet."""
-    packed = bytearray(base64.b64decode(bookmark.removeprefix("FB:") + "=="))
-    packed[-2] = (packed[-2] + 40) % 100
-    return f"FB:{base64.b64encode(packed).decode().rstrip('=')}"
+    """Give the bookmark of a transaction that the database never has: its number is the largest of four bytes."""
+    packed = base64.b64decode(bookmark.removeprefix("FB:") + "==")
+    database, other_databases = packed[: 3 + 16], packed[-1:]
+    largest = b"\xca\x7f\xff\xff\xff"
+    return f"FB:{base64.b64encode(database + largest + other_databases).decode().rstrip('=')}"
 
 
 def test_a_bookmark_is_waited_for_and_an_unknown_one_is_dropped_with_a_line(spark, graph, loads, environment, run):
