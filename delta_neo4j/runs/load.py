@@ -36,6 +36,7 @@ from delta_neo4j.source.session_settings import deciding_values
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state import checkpoint, open_letters
 from delta_neo4j.state.mappings import MappingHistory
+from delta_neo4j.state.offsets import has_read_all
 from delta_neo4j.state.spark_reader import SparkReader
 
 if TYPE_CHECKING:
@@ -180,12 +181,12 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: Ta
     log.info("table.begun", extra={"table": table.name, "rows_total": rows_total, "rows_done": done})
     began, loader, ended = time.monotonic(), BatchLoader(step), False
     try:
-        if rows is None:
-            query = _stream(spark, settings, loader)
-            run.source_version = version_reached(query.lastProgress, version_before or 0)
-        else:
+        if rows is not None:
             with deciding_values(spark, table.timezone):
                 loader(rows, 0)
+        elif not has_read_all(checkpoint_folder(settings, table), step.load.table_id, version_before or 0):
+            query = _stream(spark, settings, loader)
+            run.source_version = version_reached(query.lastProgress, version_before or 0)
         ended = True
     finally:
         report.seconds["stream"] = report.seconds.get("stream", 0.0) + time.monotonic() - began
