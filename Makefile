@@ -54,7 +54,7 @@ unit: install ## The fast tests, under 30 s
 	@$(BIN)/python -m pytest -q -n 2 tests/unit
 
 # In the order of the files: reordered by their number of tests, a file of one long test runs alone at the end.
-test: install ## Every test, on both Neo4j lines
+test: install ## All but the deep tests, on both Neo4j lines
 	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40 -m "not deep" tests
 
 test-lts: install $(LTS_INSTALLED) ## Unit and Spark tests and whole loads with the libraries of 15.4 and 16.4 LTS

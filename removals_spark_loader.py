@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-BATCH_SIZE = 20_000  # rows that a micro-batch aims at; also the most rows of a transaction
+BATCH_SIZE = 20_000  # rows that a micro-batch aims at; below 2,000 also the most rows of a transaction
 BYTES_PER_ROW = 1_000  # compressed bytes of a row in the source; maxBytesPerTrigger is BATCH_SIZE × BYTES_PER_ROW
 WRITE_PARTITIONS = "auto"  # parallel writers into Neo4j; auto: as many as the driver has cores, 2 to 8
 CHECKPOINT_LOCATION = ""  # empty: the folder STATE/checkpoints

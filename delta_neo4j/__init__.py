@@ -1,5 +1,5 @@
 """
-Loads Delta tables that only grow into a Neo4j graph, with vectors of their texts.
+Keeps a Neo4j graph equal to Delta tables, with vectors of their texts.
 
 The way of a row: `source` reads, checks and ranks it, `embedding` embeds its text, `graph` writes it, `state` records
 it in the ledger; `pipeline` holds the order of these steps. Notebooks call `load`, `upsert`, `delete` and `search`;

@@ -9,7 +9,7 @@ GRANT ROLE delta_loader TO loader;
 
 GRANT ACCESS ON DATABASE neo4j TO delta_loader;
 
-// Constraints and the vector index: created before the first row, read at each run.
+// Constraints, the vector index and the full-text index: created before the first row, read at each run.
 GRANT CONSTRAINT MANAGEMENT ON DATABASE neo4j TO delta_loader;
 GRANT INDEX MANAGEMENT ON DATABASE neo4j TO delta_loader;
 // The first load creates the names of labels, types and properties; later loads do not need this privilege.
@@ -26,8 +26,9 @@ GRANT SET PROPERTY {*} ON GRAPH neo4j RELATIONSHIPS HAS_REMOVAL, HAS_REMOVAL_EVE
 GRANT SET LABEL RemovalEvent, Component, Aircraft ON GRAPH neo4j TO delta_loader;
 GRANT REMOVE LABEL RemovalEvent, Component, Aircraft ON GRAPH neo4j TO delta_loader;
 
-// A load deletes the relationships that a changed row no longer has.
+// A load deletes the relationships that a changed row no longer has, and the nodes of rows that the table has no more.
 GRANT DELETE ON GRAPH neo4j RELATIONSHIPS HAS_REMOVAL, HAS_REMOVAL_EVENT TO delta_loader;
+GRANT DELETE ON GRAPH neo4j NODES RemovalEvent, Component, Aircraft TO delta_loader;
 
 // The loader's own record of its loads: which state, load and micro-batch the graph holds, and which run may write.
 GRANT MATCH {*} ON GRAPH neo4j NODES _DeltaNeo4jLoad TO delta_loader;

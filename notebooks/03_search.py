@@ -37,8 +37,8 @@ table = question.table_in(read_mapping(mapping))
 
 # MAGIC %md
 # MAGIC ## Answers
-# MAGIC The model that embedded the texts also embeds the question. The score is from 0 to 1: for `vector` the cosine
-# MAGIC similarity, for `text` the part of the best answer's score, for `hybrid` the fusion of both lists.
+# MAGIC The model that embedded the texts also embeds the question. The score is from 0 to 1: for `vector` the
+# MAGIC similarity as Neo4j scales it, (1 + cosine) / 2, for `text` the part of the best answer's score, for `hybrid` the fusion of both lists.
 
 # COMMAND ----------
 

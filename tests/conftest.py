@@ -18,6 +18,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # Workers and subprocesses must use this environment, whatever `python3` comes first.
 os.environ["PYSPARK_PYTHON"] = sys.executable
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 # Tests start their own servers: whatever the caller has configured is not for them to write to.
 for _name in list(os.environ):
     if _name.startswith(("NEO4J_", "EMBEDDING_", "DATABRICKS_")) and _name != "NEO4J_JAVA_HOME":

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 @options(*STREAM_OPTIONS, *BUDGET_OPTIONS, "price_per_hour", "mlflow")
 @click.option(
     "--reset-checkpoint", is_flag=True,
-    help="A new checkpoint: the run reads every row again and writes those whose hash differs from their node's. It "
-    "does not look at properties, relationships and vectors; `clear`, then `load` writes all (default resume).",
+    help="A new checkpoint: the run reads every row again, writes those whose hash differs from their node's, and "
+    "deletes what the table has no more. It does not look at properties, relationships and vectors; `verify --repair` "
+    "does (default resume).",
 )  # fmt: skip
 @click.option(
     "--keep-going", is_flag=True,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--allow-deletes", type=click.IntRange(min=0), metavar="N",
-    help="Number of nodes that the run may delete of each table (default a fifth or 1,000, never the last one).",
+    help="Number of nodes, or relationships of an edge list, that the run may delete of each table (default a fifth "
+    "or 1,000, whichever is more; never the last one).",
 )  # fmt: skip
 @click.option(
     "--take-over", is_flag=True,

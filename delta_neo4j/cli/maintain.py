@@ -18,7 +18,7 @@ def maintain_command(context: click.Context, /, *, debug: bool, **flags: Any) ->
     """
     Merge the small files of the state tables.
 
-    Also drops duplicates from the embedding cache. Loads may run at the same time.
+    Of those that every load appends to. Also drops duplicates from the embedding cache. Loads may run at the same time.
     """
     state = build.state_location(collected(context, flags))
     spark = session.spark_session()

@@ -40,8 +40,9 @@ def retry_command(
     """
     Load the rows of open dead letters again.
 
-    The rows are taken as the tables have them now. A row that is loaded, or gone from its table, closes its letter; a
-    row that still cannot be loaded is a letter again. `status` lists the open ones.
+    The rows are taken as the tables have them at the version that the load has reached (a view: now). A row that is
+    loaded, or gone from its table, closes its letter; a row that still cannot be loaded is a letter again. `status`
+    lists the open ones.
     """
 
     def prepare() -> Work:

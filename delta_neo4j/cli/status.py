@@ -39,7 +39,7 @@ def status_command(
     Show runs, pending rows, faults, indexes and sizes.
 
     Or, with --settings, all settings. A state in a folder is read with the package deltalake, without Spark; another
-    one with Spark. A run that failed in preflight is not among the runs.
+    one with Spark. A run that failed before it began a table is not among the runs.
     """
     found = collected(context, flags)
     if only_settings:

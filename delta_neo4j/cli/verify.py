@@ -18,11 +18,15 @@ from delta_neo4j.settings import build
 @options("mapping", "source", "state", "checkpoint", "write_partitions")
 @click.option("--vectors", is_flag=True, help="Compare the numbers of all vectors (default whether a node has one).")
 @click.option(
-    "--version", type=click.IntRange(0), help="Version of the table (default the one that the load has reached)."
+    "--version",
+    type=click.IntRange(0),
+    help="Version of the table; one table only, not with --repair (default the one that the load has reached).",
 )
 @click.option("--repair", is_flag=True, help="Write again what differs, delete what is extra (default only compare).")
 @click.option(
-    "--allow-deletes", type=click.IntRange(0), help="Number of keys that a repair may delete (default a fifth)."
+    "--allow-deletes",
+    type=click.IntRange(0),
+    help="Number of keys that a repair may delete (default a fifth or 1,000, whichever is more).",
 )
 @options("batch_size", *EMBEDDER_OPTIONS, *ORIGIN_OPTIONS, *OUTPUT_OPTIONS)
 @click.pass_context

@@ -84,7 +84,7 @@ SETTINGS = (
     Setting(
         name="source", flag="--source", variables=("SOURCE_TABLE",), absent="the mapping's",
         metavar="[NAME=]TABLE_OR_PATH", repeatable=True,
-        text="Table or view to read; NAME= names one of several tables of the mapping; repeatable",
+        text="Table or view to read; NAME= names one of several tables of the mapping; the flag is repeatable",
     ),
     Setting(
         name="source_mode", flag="--source-mode", variables=("SOURCE_MODE",), kind=get_args(SourceMode),
@@ -104,7 +104,7 @@ SETTINGS = (
     ),
     Setting(
         name="batch_size", flag="--batch-size", variables=("BATCH_SIZE",), default=20_000, kind=int,
-        text="Rows that a micro-batch aims at; also the most rows of a transaction",
+        text="Rows that a micro-batch aims at; below 2,000 also the most rows of a transaction",
     ),
     Setting(
         name="bytes_per_row", flag="--bytes-per-row", variables=("BYTES_PER_ROW",), default=1_000, kind=int,
@@ -177,7 +177,7 @@ SETTINGS = (
     Setting(
         name="mlflow", flag="--mlflow", variables=("MLFLOW_EXPERIMENT_NAME",), metavar="[EXPERIMENT]",
         bare="delta-neo4j",
-        text="MLflow experiment that gets a run with parameters, metrics and the report; delta-neo4j without a name",
+        text="MLflow experiment that gets a run with parameters, metrics and the report; the flag without a name means delta-neo4j",
     ),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -46,8 +46,8 @@ def run(reader: Reader, run_id: str | None) -> Run:
     if not found:
         what = "no runs" if run_id is None else f"no run {run_id}"
         raise SettingsError(
-            f"the state {reader.location} has {what}; delta-neo4j status lists the runs (a run that failed in "
-            "preflight is not kept)"
+            f"the state {reader.location} has {what}; delta-neo4j status lists the runs (a run that failed "
+            "before it began a table is not kept)"
         )
     return found[0]
 
