@@ -177,7 +177,8 @@ SETTINGS = (
     Setting(
         name="mlflow", flag="--mlflow", variables=("MLFLOW_EXPERIMENT_NAME",), metavar="[EXPERIMENT]",
         bare="delta-neo4j",
-        text="MLflow experiment that gets a run with parameters, metrics and the report; the flag without a name means delta-neo4j",
+        text="MLflow experiment that gets a run with parameters, metrics and the report; the flag without a name means "
+        "delta-neo4j",
     ),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
