@@ -64,7 +64,7 @@ test-connect: install ## Spark tests and whole loads through Spark Connect
 	@$(WITH_ARCHIVE) $(BIN)/python -m pytest --lane connect -n 2 --dist loadfile $(LANE_TESTS)
 
 test-deep: install ## The kill matrix and drawn histories: below 30 minutes
-	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -m deep tests
+	@$(WITH_ARCHIVE) $(BIN)/python -m pytest -n 2 --dist worksteal --durations 40 -m deep tests
 
 check: install ## Lint, types, imports
 	@$(BIN)/ruff check .

@@ -152,7 +152,7 @@ class World:
         self.tables = Tables(spark, folder)
         self.winners = {name: {} for name in COLUMNS}
         self.reached = dict.fromkeys(COLUMNS, -1)
-        self.rewritten = False
+        self.rewritten, self.edges = False, {}
 
     def check(self, where, names=tuple(COLUMNS), may_wait=None):
         """
@@ -165,10 +165,12 @@ class World:
             rows = oracle.rows_at(self.spark, self.tables.path(name), versions[name])
             self.winners[name] = oracle.winners(name, rows, self.winners[name])
             self.reached[name] = versions[name]
-        wanted, (nodes, edges) = oracle.Expected(self.winners), seen(self.graph)
+        wanted, (nodes, edges) = oracle.Expected(self.winners, self.edges), seen(self.graph)
         wrong = difference(nodes, wanted.nodes) | difference(edges, wanted.edges)
         wrong = {key: both for key, both in wrong.items() if key[0] != may_wait}
         assert not wrong, f"after {where} (found, wanted): {wrong}"
+        if may_wait is None:
+            self.edges = wanted.edges
 
     def replay(self, history, mode=None):
         """Make the commits and runs of a history, all loads in `mode` if it is given; compare after each run."""

@@ -31,7 +31,7 @@ def winners(table, rows, before):
     Give the row that each key of a table has in the graph, by key.
 
     `before` is what this function gave at the last load: a key that has only rows which are dead letters keeps what it
-    had then. A key without rows has nothing.
+    had then, and the row has the mark `kept`. A key without rows has nothing.
     """
     by_key = {}
     for row in rows:
@@ -45,7 +45,7 @@ def winners(table, rows, before):
         if sound:
             found[key] = max(sound, key=lambda row: row["seq"])
         elif key in before:
-            found[key] = before[key]
+            found[key] = before[key] | {"kept": True}
     return found
 
 
@@ -68,10 +68,10 @@ class Expected:
     The graph of the winners of three tables.
 
     `nodes`: {identity: (labels, properties)}, `edges`: {(type, identity, identity): properties}; an identity is a label
-    and a key. Only what has a value is a property.
+    and a key. Only what has a value is a property. `before`: the edges after the last load.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, before):
         self.nodes, self.edges = {}, {}
         for (key,), row in rows["makers"].items():
             self._maker(key, row)
@@ -80,10 +80,12 @@ class Expected:
         for (part, model), row in rows["fits"].items():
             ends = self._stub("Part", part), self._stub("Model", model)
             self.edges["FITS", *ends] = _shown({"since": _number(row["since"]), "seq": row["seq"]})
-        # `on_missing: skip`: an edge is there if its end is.
+        # `on_missing: skip`: an edge is there if its end is. A row that is kept gets no edge any more: the table has no
+        # such row.
         for (key,), row in rows["parts"].items():
-            if ("Maker", row["maker"]) in self.nodes:
-                self.edges["CHECKED_BY", ("Part", key), ("Maker", row["maker"])] = {}
+            edge = "CHECKED_BY", ("Part", key), ("Maker", row["maker"])
+            if edge[2] in self.nodes and (edge in before or not row.get("kept")):
+                self.edges[edge] = {}
 
     def _maker(self, key, row):
         maker = "Maker", key
