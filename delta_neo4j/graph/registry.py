@@ -40,12 +40,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Holder:
-    """A run and its process; `born` tells the process from others that have, or had, its number on a host."""
+    """
+    A run and its process; `born` tells the process from others that have, or had, its number on a host.
+
+    `loading`: whether the run is a load, after which a part of a micro-batch may be in the graph if it is killed.
+    """
 
     run: str
     host: str
     process: int
     born: str
+    loading: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,10 @@ def renew(connection: Connection, tokens: Iterable[str], run_id: str, seconds: f
     return int(record["held"])
 
 
-def give_back(connection: Connection, tokens: Iterable[str], run_id: str) -> None:
-    """End the run's leases."""
+def give_back(connection: Connection, tokens: Iterable[str], run_id: str, *, loading: bool = False) -> None:
+    """End the run's leases; `loading` as in `Holder`."""
     with open_queries(connection) as queries:
-        queries.run(text.GIVE_BACK, tokens=sorted(tokens), run=run_id)
+        queries.run(text.GIVE_BACK, tokens=sorted(tokens), run=run_id, loading=loading)
 
 
 def write(connection: Connection, token: str, run_id: str, entry: Entry | None = None) -> tuple[str, ...]:

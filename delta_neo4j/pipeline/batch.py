@@ -185,17 +185,17 @@ class Batch:
         """
         Write rows of the table, whose keys this micro-batch's rows took for gone; return as `_write` does.
 
-        They are no rows of the micro-batch, so they have no outcome. An unsound one is a dead letter already.
+        They have no outcome, but a new dead letter counts in place of a superseded row of its key.
         """
         again = Batch(replace(self.step, staging_path=f"{self.step.staging_path}/again"), self.batch_id, first=False)
-        again.target, again.commit = self.target, self.commit
-        again.attempt, again.letters, again.dead_letters = self.attempt, self.letters, self.dead_letters
+        again.target, again.commit, again.attempt = self.target, self.commit, self.attempt
+        again.letters, again.dead_letters = self.letters, self.dead_letters
         again.account.rows_read = count
         frozen = again._freeze(rows.withColumn(change_feed.COMMIT, F.lit(self.commit).cast("bigint")))
         again.states = {ranking.WINNER: frozen.where(frozen[ranking.STATE] == ranking.WINNER).count()}
-        left_texts = again._embed_and_write(frozen, allowance)
-        self.target = again.target
-        self.account.add(replace(again.account, rows_read=0, outcomes={}))
+        left_texts, self.target = again._embed_and_write(frozen, allowance), again.target
+        new = again.account.outcomes["dead_lettered"]
+        self.account.add(replace(again.account, rows_read=0, outcomes={"dead_lettered": new, "superseded": -new}))
         return left_texts
 
     def _write(self, texts: BatchTexts, filled: Filled | None, allowance: Allowance) -> bool:

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,25 +34,25 @@ _POLL_SECONDS = 0.5
 
 @contextmanager
 def leased(
-    connection: Connection, tokens: Iterable[str], run_id: str, limits: Limits
+    connection: Connection, tokens: Iterable[str], run_id: str, limits: Limits, *, loading: bool = False
 ) -> Iterator[tuple[dict[str, Entry], bool]]:
     """
     Hold the leases of the sources with these tokens during the block.
 
-    Yields the registry's entries by token, and whether another run had to be waited for. Raises `CheckpointHeldError`
-    if another run goes on with one of the sources.
+    `loading`: the run is a load. Yields the registry's entries by token, and whether another run had to be waited for.
+    Raises `CheckpointHeldError` if another run goes on with one of the sources.
     """
     tokens, ended = sorted(tokens), threading.Event()
     arguments = (connection, tokens, run_id, limits, ended)
     renewing = threading.Thread(target=_renew, args=arguments, name="leases", daemon=True)
     try:
-        found = _taken(connection, tokens, _this_process(run_id), limits)
+        found = _taken(connection, tokens, replace(_this_process(run_id), loading=loading), limits)
         renewing.start()
         yield found
     finally:
         ended.set()
         try:
-            registry.give_back(connection, tokens, run_id)
+            registry.give_back(connection, tokens, run_id, loading=loading)
         except LoaderError as error:  # the run's own outcome counts; the leases run out by themselves
             log.warning("lease.kept", extra={"seconds": limits.lease_seconds, "reason": str(error)})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -113,7 +114,7 @@ def _run(
     report.seconds["preflight"] = time.monotonic() - began
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
     tokens = source_modes.tokens(mapping.tables, ready.sources)
-    with leased(connection, tokens, report.run_id, limits) as (entries, awaited):
+    with leased(connection, tokens, report.run_id, limits, loading=True) as (entries, awaited):
         ready = replace(ready, registry=entries)
         if awaited:  # the run that was waited for may be the state's first
             names = [table.name for table in mapping.tables]
@@ -197,7 +198,10 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: Ta
             run.batches, run.account = loader.batches, loader.account
             report.row_read(loader.first_row)
         else:  # with Spark Connect the loader has run in another process, whose memory never comes back
-            run.batches, run.account = step.ledger.of_run(spark, report.run_id)
+            with suppress(
+                *(() if ended else EXPECTED)
+            ):  # the error that ended the stream counts, also if Spark is gone
+                run.batches, run.account = step.ledger.of_run(spark, report.run_id)
     if run.account.makes_nothing:
         log.warning("table.without_ends", extra={"table": table.name, "rows": run.account.rows_read})
     if run.source_version != version_before:

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import PreflightError, SourceError
 from delta_neo4j.graph import deletes, registry
+from delta_neo4j.runs.verify import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from delta_neo4j.graph.registry import Entry
+    from delta_neo4j.mapping.plan import Table
     from delta_neo4j.pipeline.step import Step
+    from delta_neo4j.settings.connection import Connection
+    from delta_neo4j.state.checkpoint import Load
     from delta_neo4j.state.ledger import LedgerPosition
 
 
@@ -20,9 +24,22 @@ def check_state(entry: Entry | None, state_id: str, *, take_over: bool) -> None:
     if entry and entry.state != state_id and not take_over:
         raise PreflightError(
             f"another state (id {entry.state}, load {entry.load}) has loaded table {entry.table} into this graph, and "
-            "would not notice what this run writes: use that --state; or --take-over, and that state is refused from "
-            "then on"
+            "would not notice what this run writes: use that --state; or `load --take-over`, after which that state is "
+            "refused"
         )
+
+
+def check_owner(connection: Connection, table: Table, load: Load, entries: dict[str, Entry], state_id: str) -> None:
+    """
+    Check that rows of a load may be written again by another command of the state, which has the table's lease.
+
+    `entries`: those of the graph, by source token. Raises `PreflightError` if another state has loaded the table since,
+    or if a load of it was killed.
+    """
+    token = reached.token_of(table, load)
+    check_state(entries.get(token), state_id, take_over=False)
+    if any(each["loading"] for each in registry.marks(connection, [token])[0]):
+        raise reached.unended(table)
 
 
 def lacking(entry: Entry | None, position: LedgerPosition, has_rows: Callable[[], bool]) -> str | None:

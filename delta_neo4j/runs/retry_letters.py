@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.pipeline.batch import Batch
-from delta_neo4j.runs import source_modes
+from delta_neo4j.runs import registry_check, source_modes
 from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
@@ -106,10 +106,14 @@ def _run(spark: SparkSession, settings: LoadSettings, state: State, report: RunR
     report.record_preflight(ready, spark.version)
     report.seconds["preflight"] = time.monotonic() - began
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    with leased(connection, source_modes.tokens(tuple(tables), ready.sources), report.run_id, LIMITS) as (_, awaited):
+    with leased(connection, source_modes.tokens(tuple(tables), ready.sources), report.run_id, LIMITS) as (
+        entries,
+        awaited,
+    ):
         if awaited:  # the run that was waited for may be the state's first
             names = [table.name for table in mapping.tables]
             ready = replace(ready, histories=MappingHistory.of_all(spark, state, names))
+        ready = replace(ready, registry=entries)
         runs = reached.Runs.of(spark, state)
         known = [
             _retry_table(spark, settings, mapping, ready, runs, table=table, report=report, chosen=chosen)
@@ -138,6 +142,8 @@ def _retry_table(
     load = reached.held(spark, runs, folder, table, source)
     if load is None:
         return False
+    connection, history = settings.neo4j.connection(settings.graph_retry_seconds), ready.histories[table.name]
+    registry_check.check_owner(connection, table, load, ready.registry, history.state_id)
     step = again_step(spark, settings, table, ready, load, mapped=mapping.tables, run_id=report.run_id)
     if not step.position.has_letters:
         return True

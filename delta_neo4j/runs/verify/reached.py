@@ -84,12 +84,22 @@ def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table,
     ledger = state.read(spark, "ledger").where((F.col("load_id") == load.load_id) & (F.col("batch_id") != AGAIN))
     lost = ledger.where(~F.col("run_id").isin(known)).agg(F.max("recorded_at")).collect()[0][0]
     if not of_load or of_load[-1][2]["error"] or (lost is not None and lost > of_load[-1][1]):
-        raise PreflightError(
-            f"the last load of table {table.name} has not ended, so the graph may have a part of what it read: run "
-            "`load` first, or name the version to compare with (--version)"
-        )
+        raise unended(table)
     version: int | None = of_load[-1][2]["source_version"]
     return version
+
+
+def unended(table: Table) -> PreflightError:
+    """Return the error of a table whose last load failed or was killed."""
+    return PreflightError(
+        f"the last load of table {table.name} has not ended, so the graph may have a part of what it read: run `load` "
+        "first, or name the version to compare with (--version)"
+    )
+
+
+def token_of(table: Table, load: Load) -> str:
+    """Return the source token of a load."""
+    return source_token(table.name, load.table_id, load.source_mode)
 
 
 def tokens(history: MappingHistory, table: Table, source: SourceVersion) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -100,5 +110,4 @@ def tokens(history: MappingHistory, table: Table, source: SourceVersion) -> tupl
 
 def versions(table: Table, load: Load, version: int | None) -> tuple[str, str]:
     """Return the lowest and the highest row version that a load can have written up to a version of its source."""
-    token = source_token(table.name, load.table_id, load.source_mode)
-    return bounds(token, checkpoint.resumed(load), version if load.source_mode == CDF else None, table)
+    return bounds(token_of(table, load), checkpoint.resumed(load), version if load.source_mode == CDF else None, table)

@@ -20,7 +20,9 @@ from delta_neo4j.runs import source_modes
 from delta_neo4j.runs.leases import leased
 from delta_neo4j.runs.preflight import check
 from delta_neo4j.runs.prepare import prepare
+from delta_neo4j.runs.registry_check import check_owner
 from delta_neo4j.runs.steps import again_step
+from delta_neo4j.runs.verify import reached
 from delta_neo4j.settings.limits import LIMITS
 from delta_neo4j.source import change_feed, ranking
 from delta_neo4j.source.contract import raw_column
@@ -28,7 +30,7 @@ from delta_neo4j.source.failing_expressions import FAILED
 from delta_neo4j.source.row_columns import RowColumns
 from delta_neo4j.source.row_texts import row_key
 from delta_neo4j.source.session_settings import deciding_values
-from delta_neo4j.state.ledger import AGAIN
+from delta_neo4j.state.ledger import AGAIN, Ledger
 from delta_neo4j.state.tables import State
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def repair(spark: SparkSession, settings: LoadSettings, mapping: Mapping, found:
     Repair what the comparisons found, table by table; return the number of keys written again or deleted.
 
     After an interruption, call it again: the rows that it has not yet written differ still. Raises `PreflightError` for
-    a table that no load has begun, `DeleteGuardError` if it would delete too many.
+    a table that no load has begun, whose last load was killed, or that another state has loaded since;
+    `DeleteGuardError` if it would delete too many.
     """
     for each in found:
         if each.place.load is None:
@@ -56,8 +59,25 @@ def repair(spark: SparkSession, settings: LoadSettings, mapping: Mapping, found:
     state, run_id = State(settings.state), uuid.uuid4().hex[:12]
     ready = prepare(spark, mapping, settings, state, check(spark, mapping, settings, state))
     connection = settings.neo4j.connection(settings.graph_retry_seconds)
-    with leased(connection, source_modes.tokens(mapping.tables, ready.sources), run_id, LIMITS):
+    with leased(connection, source_modes.tokens(mapping.tables, ready.sources), run_id, LIMITS) as (entries, _):
+        for each in found:
+            if each.place.load:
+                history = ready.histories[each.place.table.name]
+                check_owner(connection, each.place.table, each.place.load, entries, history.state_id)
         return _repair(spark, settings, mapping, ready, found, run_id=run_id)
+
+
+def is_registered(spark: SparkSession, settings: LoadSettings, found: list[Comparison]) -> bool:
+    """Return whether the graph's registry has every micro-batch that the state has recorded of the compared tables."""
+    connection, state = settings.neo4j.connection(settings.graph_retry_seconds), State(settings.state)
+    for place in (each.place for each in found):
+        if place.load is None:
+            return True  # nothing was recorded; a repair asks for a load
+        (mark,) = registry.marks(connection, [reached.token_of(place.table, place.load)])[0] or ({"version": None},)
+        recorded = Ledger(state, place.load.load_id, place.table.name, place.mode).position(spark)
+        if recorded.last_recorded >= 0 and (mark["version"] or -1) < (recorded.registered or 0):
+            return False
+    return True
 
 
 def _repair(

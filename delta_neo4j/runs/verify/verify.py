@@ -6,13 +6,14 @@ import datetime as dt
 import json
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.graph import registry
 from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.runs.bookmarks import after_loads
 from delta_neo4j.runs.run import travel_by_value
+from delta_neo4j.runs.verify import reached
 from delta_neo4j.runs.verify import repair as repairs
 from delta_neo4j.runs.verify.comparison import Comparison, compared
 from delta_neo4j.runs.verify.places import look
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from delta_neo4j.mapping.plan import Mapping
+    from delta_neo4j.runs.verify.places import Place
     from delta_neo4j.settings.values import LoadSettings
 
 
@@ -88,6 +90,8 @@ def _compared(
         report = VerifyReport([each.check for each in found], vectors)
         if repair and not report.is_equal:
             report.repaired = repairs.repair(spark, settings, mapping, found)
+        elif repair and not repairs.is_registered(spark, settings, found):
+            repairs.repair(spark, settings, mapping, found)
         return report
 
 
@@ -113,6 +117,8 @@ def _compare(
         connection = after_loads(plain, reader, mapping.tables)
         tokens = [token for place in places for token in place.owners.registered]
         before, writes = registry.marks(connection, tokens)
+        if version is None and not writes:
+            _check_ended(places, before)
         for place in places:
             stack.callback(clear_scratch, place.path)
             with deciding_values(spark, place.table.timezone):
@@ -126,6 +132,14 @@ def _compare(
                 each.check.moved = moved
             break
     return found
+
+
+def _check_ended(places: list[Place], marks: list[dict[str, Any]]) -> None:
+    """Raise `PreflightError` if the last load of a table was killed, whether or not it recorded a micro-batch."""
+    begun = {each["token"] for each in marks if each["loading"]}
+    for place in places:
+        if place.load and reached.token_of(place.table, place.load) in begun:
+            raise reached.unended(place.table)
 
 
 def _record(spark: SparkSession, settings: LoadSettings, report: VerifyReport) -> None:

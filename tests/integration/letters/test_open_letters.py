@@ -117,3 +117,23 @@ def test_a_letter_shows_the_row_that_the_table_had(spark, lts_graph, loads):
     letters = spark.read.format("delta").load(f"{runs.state}/dead_letters").collect()
     assert sorted(json.loads(row["row"])["RMV_TRK_NO"] for row in letters) == ["RMV1", "RMV2"]
     assert _open(runs) == {("validation", "key_missing"): 2}
+
+
+def test_a_row_that_takes_the_place_of_a_deleted_one_may_become_a_letter(
+    spark, tables, newest_graph, endpoint, tmp_path
+):
+    """It is no row of the micro-batch: it counts in place of the delete of its key, and a retry finds it."""
+    text = "    embedding: {text: note, index: {name: part_notes, dimension: 384}}\n"
+    runs = tables(MAPPING.lstrip("\n") + text, {"parts": []}, {"parts": "id STRING, weight STRING, note STRING"})
+    path = f"delta.`{tmp_path}/parts`"
+    spark.sql(f"ALTER TABLE {path} SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    spark.sql(f"INSERT INTO {path} VALUES ('a', '1', 'one'), ('a', '2', 'two')")
+    runs.succeed()
+    held = newest_graph.value("MATCH (n:Part) RETURN n.weight AS weight")
+    endpoint.answer = lambda texts: (400, {}, '{"message": "bad"}') if {"one", "two"} & set(texts) else None
+    spark.sql(f"DELETE FROM {path} WHERE weight = '{held}'")
+    assert _counts(_tables(runs.run())["parts"]) == {"dead_lettered": 1, "open": 1}
+    assert newest_graph.value("MATCH (n:Part) RETURN n.weight AS weight") == held
+    endpoint.answer = lambda texts: None  # noqa: ARG005  # it is mended
+    assert _counts(_tables(retry(spark, runs.settings()))["parts"]) == {"written": 1, "open": 0}
+    assert newest_graph.value("MATCH (n:Part) RETURN n.weight AS weight") == 3 - held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from delta_neo4j.errors import CheckpointHeldError
+from delta_neo4j.errors import CheckpointHeldError, PreflightError
 from delta_neo4j.graph import registry
 from delta_neo4j.graph.registry import Entry, Holder
 from delta_neo4j.runs import clear
 from delta_neo4j.runs.leases import birth, leased
+from delta_neo4j.runs.retry_letters import retry
+from delta_neo4j.runs.verify.verify import verify
 from delta_neo4j.settings.connection import Connection
 from delta_neo4j.settings.limits import Limits
 from tests.support.graph_dump import REGISTRY, dump
@@ -66,17 +69,12 @@ def test_one_of_many_runs_gets_the_leases_of_its_sources(graph):
 def test_a_lease_is_waited_for_until_it_runs_out_or_is_renewed(lts_graph):
     """A process that is gone holds nobody up; one elsewhere is waited for; one that goes on is named."""
     connection = _connection(lts_graph)
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    with leased(connection, ["a"], "mine", QUICK):  # for the name of this host
-        (here,) = lts_graph.query(ONE)
-    killed = Holder("killed", here["n"]["host"], child.pid, birth(child.pid))
+    killed = _killed_holder(connection, lts_graph)
     registry.take(connection, ["a"], killed, 3_600)
-    child.kill()
-    child.wait()
     with leased(connection, ["a", "b"], "next", QUICK) as (_, awaited):
         assert not awaited
         with (
-            pytest.raises(CheckpointHeldError, match=rf"goes on: run next, process {here['n']['process']} on"),
+            pytest.raises(CheckpointHeldError, match=rf"goes on: run next, process {os.getpid()} on"),
             leased(connection, ["b", "c"], "too late", QUICK),
         ):
             pass
@@ -86,8 +84,43 @@ def test_a_lease_is_waited_for_until_it_runs_out_or_is_renewed(lts_graph):
         assert awaited
 
 
+def test_what_a_killed_load_has_written_is_not_compared_or_taken_back(spark, lts_graph, loads):
+    """Its lease may have run out, or still run; `verify`, a repair and a retry ask for the next load, which ends it."""
+    runs, connection = loads(lts_graph), _connection(lts_graph)
+    write(spark, runs.source, [removal(n) for n in range(3)])
+    runs.succeed()
+    token = lts_graph.value(f"MATCH (n:{REGISTRY}) RETURN n.token AS token")
+    lts_graph.query("MATCH (n:RemovalEvent {removal_id: 'RE000001'}) SET n.cost_estimate = 1.0")
+    registry.take(connection, [token], replace(ELSEWHERE, loading=True), 0)
+    for repair in (False, True):
+        with pytest.raises(PreflightError, match="last load of table removals has not ended"):
+            verify(spark, runs.settings(), repair=repair)
+    assert "has not ended" in str(retry(spark, runs.settings()).error)
+    registry.take(connection, [token], _killed_holder(connection, lts_graph), 3_600)
+    with pytest.raises(PreflightError, match="has not ended"):
+        verify(spark, runs.settings(), repair=True)
+    assert lts_graph.value("MATCH (n:RemovalEvent {cost_estimate: 1.0}) RETURN count(n) AS c") == 1
+    runs.succeed()
+    assert verify(spark, runs.settings(), repair=True).repaired == 1
+
+
+def _killed_holder(connection, graph):
+    """Give a load of this machine whose process is gone."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with leased(connection, ["here"], "mine", QUICK):  # for the name of this host
+        (here,) = graph.query(f"MATCH (n:{REGISTRY} {{token: 'here'}}) RETURN n{{.*}} AS n")
+    holder = Holder("killed", here["n"]["host"], child.pid, birth(child.pid), loading=True)
+    child.kill()
+    child.wait()
+    return holder
+
+
 def test_a_load_stops_where_the_graph_was_emptied_or_restored(spark, lts_graph, loads):
-    """Exit code 2 and the line; a fresh load repairs it. A ledger from before the registry goes on where rows are."""
+    """
+    Exit code 2 and the line; a repair or a fresh load mends it, also where only the registry is older than the ledger.
+
+    A ledger from before the registry goes on where rows are.
+    """
     runs = loads(lts_graph)
     write(spark, runs.source, [removal(n) for n in range(3)])
     first = runs.succeed()
@@ -103,6 +136,8 @@ def test_a_load_stops_where_the_graph_was_emptied_or_restored(spark, lts_graph, 
 
     lts_graph.query(f"MATCH (n:{REGISTRY}) SET n = $n", **older)
     _refused(runs, 2, "restored from a backup: its registry knows nothing after micro-batch 0", "verify --repair")
+    assert verify(spark, runs.settings(), repair=True).repaired == 0
+    assert runs.succeed()["totals"]["rows_read"] == 0
     assert runs.succeed(reset_checkpoint=True)["totals"]["outcomes"]["unchanged"] == 6
 
     _forget_the_registry(spark, runs)
@@ -153,6 +188,10 @@ def test_one_run_and_one_state_write_a_table_at_a_time(spark, lts_graph, loads):
     _refused(other, 2, "another state (id ", "has loaded table removals into this graph", "--take-over")
     assert other.succeed(take_over=True)["totals"]["outcomes"]["unchanged"] == 3
     _refused(runs, 2, "another state (id ")
+    lts_graph.query("MATCH (n:RemovalEvent) SET n.cost_estimate = 1.0")
+    with pytest.raises(PreflightError, match="another state"):  # it would take back what that state has written
+        verify(spark, runs.settings(), repair=True)
+    assert verify(spark, other.settings(), repair=True).is_equal
     assert runs.succeed(take_over=True)["totals"]["rows_read"] == 0
     runs.succeed()
 

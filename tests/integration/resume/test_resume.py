@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import jobs
-from tests.support.graph_dump import dump
+from tests.support.graph_dump import REGISTRY, dump
 from tests.support.load_job import FLUSH_TEXTS
 from tests.support.tables import removal, write
 
@@ -43,6 +43,7 @@ def test_a_killed_job_resumes_to_the_same_graph(spark, lts_graph, loads, endpoin
     flushes = -(-ROWS // FLUSH_TEXTS)
     # The second micro-batch has kept one flush, and holds the next.
     _killed(runs, "flush", flushes + 2)
+    assert lts_graph.value(f"MATCH (n:{REGISTRY}) RETURN n.loading AS l")  # `verify` and retries see it
     runs.succeed(**ONE_FILE)
     assert dump(lts_graph.driver) == whole
     paid = Counter(_reasons(endpoint))

@@ -11,7 +11,9 @@ from delta_neo4j.runs.verify import verify as verify_run
 from delta_neo4j.runs.verify.report import TableCheck
 from delta_neo4j.settings.values import EmbeddingSettings, LoadSettings, Neo4jSettings
 
-STILL, BETWEEN, WRITES = ([1], False), ([2], False), ([1], True)
+STILL, BETWEEN, WRITES = (
+    ([{"version": version, "loading": False}], writes) for version, writes in ((1, False), (2, False), (1, True))
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def test_a_difference_that_a_load_may_have_made_is_compared_again(monkeypatch, m
         return compared[-1]
 
     place = SimpleNamespace(owners=SimpleNamespace(registered=["t"]), path="p", table=SimpleNamespace(timezone="UTC"))
+    place.load = None
     monkeypatch.setattr(verify_run, "look", lambda *_: [place])
     monkeypatch.setattr(verify_run, "after_loads", lambda *_: None)
     monkeypatch.setattr(verify_run.registry, "marks", lambda *_: next(asked))
