@@ -198,9 +198,7 @@ def _load_table(spark: SparkSession, settings: LoadSettings, step: Step, run: Ta
             run.batches, run.account = loader.batches, loader.account
             report.row_read(loader.first_row)
         else:  # with Spark Connect the loader has run in another process, whose memory never comes back
-            with suppress(
-                *(() if ended else EXPECTED)
-            ):  # the error that ended the stream counts, also if Spark is gone
+            with suppress(*(() if ended else (Exception,))):  # what ended the stream counts, also if Spark is gone
                 run.batches, run.account = step.ledger.of_run(spark, report.run_id)
     if run.account.makes_nothing:
         log.warning("table.without_ends", extra={"table": table.name, "rows": run.account.rows_read})
