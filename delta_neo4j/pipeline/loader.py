@@ -48,9 +48,13 @@ class BatchLoader:
             log.info("batch.known", extra={"table": step.table.name, "batch": batch_id})
             return
         self.first_row = self.first_row or time.monotonic()
-        with travelling():
-            batch = Batch(step, batch_id, first=not self._swept, so_far=self.account)
-            batch.load(rows)
+        try:
+            with travelling():
+                batch = Batch(step, batch_id, first=not self._swept, so_far=self.account)
+                batch.load(rows)
+        except BaseException:
+            self.step, self._swept = replace(step, failed=True), False
+            raise
         if batch.account.rows_read:
             self.batches += 1
             self.account.add(batch.account)

@@ -16,7 +16,7 @@ def sweep(step: Step, connection: Connection, account: Account, *, maybe: bool, 
     """
     Delete text nodes that no row points at, and after deletes end nodes without relationships, if there may be any.
 
-    `maybe`: whether the micro-batch left text nodes. `first`: a killed attempt of another run may have left both.
+    `maybe`: whether the micro-batch left text nodes. `first`: an attempt that was killed or failed may have left both.
     """
     table = step.deletes or step.table
     with account.timed("write"):
@@ -24,6 +24,6 @@ def sweep(step: Step, connection: Connection, account: Account, *, maybe: bool, 
             for label in dict.fromkeys(each.end_label for each in table.relationships if each.of_text):
                 deletes.sweep(connection, table, label)
         removed = account.outcomes["deleted"] or any(terms["removed"] for terms in account.relationships.values())
-        resumed = first and step.position.last_recorded >= 0
+        resumed = first and (step.failed or step.position.last_recorded >= 0)
         if step.follows_deletes and not step.deletes and (removed or resumed):
             deletes.sweep_ends(connection, table)
