@@ -41,8 +41,8 @@ class Step:
     the frozen rows. `tokenizer` is JSON, set if the table's texts are cut into chunks. `state_id` is the state's in the
     graph's registry, None for rows that are not registered there: those of frames and of streams of the caller.
     `keeps_waiting`: whether the state records edges that find no end; the rows must be in a table that the run which
-    brings the end can read again. `failed`: whether an attempt at a micro-batch has failed in this process. `leads`: the
-    relationships of the mapping's rows that lead to the table's nodes, and that go and wait when a node is deleted.
+    brings the end can read again. `failed`: whether an attempt at a micro-batch has failed in this process. `leads`:
+    the relationships of the mapping's rows that lead to the table's nodes, and that go and wait when a node is deleted.
     `hook(name, value)` is called between the steps of a micro-batch and returns the value to go on with;
     `pipeline.batch` lists the names.
     """
