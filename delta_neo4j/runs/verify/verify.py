@@ -90,7 +90,7 @@ def _compared(
         report = VerifyReport([each.check for each in found], vectors)
         if repair and not report.is_equal:
             report.repaired = repairs.repair(spark, settings, mapping, found)
-        elif repair and not repairs.is_registered(spark, settings, found):
+        elif repair and not seen and not repairs.is_registered(spark, settings, found):  # a repair has written it
             repairs.repair(spark, settings, mapping, found)
         return report
 

@@ -59,7 +59,7 @@ def test_a_new_load_is_stored_where_spark_finds_it(spark, tmp_path, monkeypatch)
 def test_a_column_added_while_the_stream_starts_does_not_end_the_run(
     spark, lts_graph, loads, monkeypatch, loaded_before
 ):
-    """The stream ends when it meets the new column; the run starts it once more and loads the rest."""
+    """The stream ends when it meets the new column; the run starts it once more; with nothing new none is started."""
     runs = loads(lts_graph)
     write(spark, runs.source, [removal(n) for n in range(3)])
     if loaded_before:
@@ -77,6 +77,8 @@ def test_a_column_added_while_the_stream_starts_does_not_end_the_run(
 
     monkeypatch.setattr(append_stream, "stream", meanwhile)
     assert runs.succeed()["totals"]["outcomes"]["written"] == (3 if loaded_before else 5)
+    assert len(begun) == 2
+    assert runs.succeed()["totals"]["rows_read"] == 0
     assert len(begun) == 2
 
 
