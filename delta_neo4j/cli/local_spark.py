@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +47,8 @@ LOCAL_SPARK = {
     # Ctrl-C: a stream cannot stop while its micro-batch waits in Python for an answer; the process ends anyway.
     "spark.sql.streaming.stopTimeout": "3s",
 }
+# With its libraries, a second of imports: they are done while Java starts.
+NEEDED = "delta_neo4j.runs.load"
 
 
 def start(environment: MutableMapping[str, str], **options: str) -> SparkSession:
@@ -62,7 +66,8 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
     # there (pyspark's own error says that the gateway exited).
     with tempfile.TemporaryFile() as noise:
         try:
-            with _standard_error_to(noise.fileno()):
+            with _standard_error_to(noise.fileno()), ThreadPoolExecutor(1) as beside:
+                beside.submit(import_module, NEEDED)  # an import that fails fails again where it is needed
                 return builder.getOrCreate()
         except PySparkRuntimeError as error:
             noise.seek(0)

@@ -105,6 +105,7 @@ def test_an_edge_is_written_by_the_run_that_brings_its_end(spark, tables, newest
     assert State(runs.state).read(spark, "waiting_edges").count() == entries
 
 
+@pytest.mark.deep
 def test_a_feed_takes_back_what_waits(spark, tables, newest_graph, tmp_path):
     """A row that was deleted or changed while its edge waited brings no edge; a row that came back does."""
     runs = tables(MAPPING.replace("MISSING", "skip"), ROWS, SCHEMAS)

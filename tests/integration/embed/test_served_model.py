@@ -23,7 +23,7 @@ NAME = "airline_test.ml.minilm_l6_v2_embedder"
 TEXTS = ["ENGINE OIL PRESSURE LOW", "", "燃油泵故障 🛠️", "hydraulic pump leaking " * 200, "tire worn"]
 
 
-@pytest.fixture(scope="module", params=["torch", "openvino"])
+@pytest.fixture(scope="module", params=[pytest.param("torch", marks=pytest.mark.deep), "openvino"])
 def logged(request, tmp_path_factory):
     """Log the model once for each engine; give the store's address and the model."""
     store = tmp_path_factory.mktemp("mlflow")

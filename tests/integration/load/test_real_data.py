@@ -128,24 +128,24 @@ def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(
 
 
 def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, lts_graph, loads, test_data, model_url, minilm):
-    """2,748 reports; each has a vector, and every tenth is MiniLM's own; each distinct narrative is asked for once."""
+    """Every tenth of 2,748 reports: each has MiniLM's own vector, and each distinct narrative is asked for once."""
     runs = loads(lts_graph, mapping="maintenance_events", write_partitions=2)
-    events = _csv(test_data / "faa" / "maintenance_events.csv")
+    events = _csv(test_data / "faa" / "maintenance_events.csv")[::10]
     _delta(spark, runs.source, events)
     with serving(forward=model_url) as counted:
         runs.url = counted.url
         summary = runs.succeed()
     distinct = {row["narrative"] for row in events if row["narrative"].strip()}
-    assert summary["totals"]["outcomes"]["written"] == len(events) == 2748
-    assert summary["embedding"]["texts_embedded"] == len(distinct) == 2742
+    assert summary["totals"]["outcomes"]["written"] == len(events) == 275
+    assert summary["embedding"]["texts_embedded"] == len(distinct)
     assert sorted(text for text in counted.texts if text in distinct) == sorted(distinct)
     found = {
         row["id"]: row["v"]
         for row in lts_graph.query("MATCH (n:MaintenanceEvent) RETURN n.event_id AS id, n.embedding AS v")
     }
     assert sum(vector is not None for vector in found.values()) == sum(bool(row["narrative"].strip()) for row in events)
-    looked_at = events[::10]  # encoding all of them costs as much as the load
-    true = minilm.encode([row["narrative"] for row in looked_at], batch_size=64, show_progress_bar=False)
-    stored = np.array([found[row["event_id"]] for row in looked_at], dtype=np.float32)
+    told = [row for row in events if row["narrative"].strip()]
+    true = minilm.encode([row["narrative"] for row in told], batch_size=64, show_progress_bar=False)
+    stored = np.array([found[row["event_id"]] for row in told], dtype=np.float32)
     cosine = (true * stored).sum(axis=1) / (np.linalg.norm(true, axis=1) * np.linalg.norm(stored, axis=1))
     assert cosine.min() >= 0.9999
