@@ -19,7 +19,7 @@ from delta_neo4j.graph.columns import (
     without_vector,
 )
 from delta_neo4j.graph.cypher import deletes as delete_text
-from delta_neo4j.graph.cypher import edge_lists, look_up, lost_edges, nodes, relationships, texts
+from delta_neo4j.graph.cypher import edge_lists, look_up, lost_edges, nodes, relationships, texts, waiting
 from delta_neo4j.graph.cypher.common import OWNER, is_temporal
 from delta_neo4j.graph.deletes import parameters
 from delta_neo4j.graph.lists import to_parquet
@@ -31,6 +31,7 @@ from delta_neo4j.graph.passes.lost_edges import LostEdgesPass
 from delta_neo4j.graph.passes.nodes import NodePass
 from delta_neo4j.graph.passes.relationships import RelationshipPass
 from delta_neo4j.graph.passes.texts import TextPass
+from delta_neo4j.graph.passes.waiting import WaitingPass
 from delta_neo4j.graph.text_vectors import TextVectors, with_truncated, with_vectors
 from delta_neo4j.source.hashes import digest
 from delta_neo4j.source.row_columns import RowColumns
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from delta_neo4j.graph.target import Target
     from delta_neo4j.graph.versions import Versions
     from delta_neo4j.mapping.leads import Lead
-    from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Table, TextNodes
+    from delta_neo4j.mapping.plan import Chunks, Edge, Embedding, Relationship, Table, TextNodes
     from delta_neo4j.settings.limits import Limits
 
 
@@ -197,6 +198,16 @@ class GraphWriter:
             hub=tuple(hub),
         )
         return self._run(self._by_hub(selected, hub), work)
+
+    def waiting(self, keyed: DataFrame, kind: Relationship | Edge) -> Written:
+        """
+        Count `edges` that wait, and those that are `due`: their ends are there, or their row has another version.
+
+        `keyed` has the row's key (k0…), its version (v) and the key of the ends (t0…).
+        """
+        arguments = self._pass_arguments("waiting", self.limits.relationship_rows)
+        work = WaitingPass(**arguments, statement=waiting.count_due(self.table, kind), parameters={})
+        return self._run(keyed.coalesce(self.target.write_partitions), work)
 
     def delete(self, rows: DataFrame, table: Table) -> Written:
         """

@@ -19,6 +19,7 @@ from delta_neo4j.graph.writer import GraphWriter
 from delta_neo4j.pipeline.lease import keep_lease
 from delta_neo4j.pipeline.slices import add_effort
 from delta_neo4j.source import change_feed, freeze, ranking, snapshot
+from delta_neo4j.source.append_stream import APPEND
 from delta_neo4j.source.row_columns import with_typed_values
 from delta_neo4j.source.rules import validated
 from delta_neo4j.source.session_settings import deciding_values
@@ -47,6 +48,7 @@ def write_waiting(spark: SparkSession, read: list[TableRead]) -> None:
     """
     Write the waiting edges of tables that this run has read to their end, as far as their end nodes exist now.
 
+    A table is read again only if an edge of it can be written, or an entry may be void.
     Sets `waiting_edges` of each table's run. After an interruption the next run does the same: an edge that is written
     already is unchanged, and its entry is then closed.
     """
@@ -68,7 +70,7 @@ class _Waiting:
 
     def __init__(self, spark: SparkSession, read: TableRead, folder: str, count: int) -> None:
         self.spark, self.step, self.run, self.read = spark, read.step, read.run, read
-        self.folder, self.slices = folder, freeze.slices(count, read.step.limits.slice_rows)
+        self.folder, self.count, self.slices = folder, count, freeze.slices(count, read.step.limits.slice_rows)
         table, self.state = read.step.table, read.step.ledger.state
         self.waiting = WaitingEdges(self.state, table, read.step.load.load_id, 0, "")
 
@@ -78,6 +80,10 @@ class _Waiting:
         own = waiting_edges.with_key(table, found.where(F.col("table_name") == table.name))
         freeze.overwrite(own, f"{self.folder}/open")
         entries = self.spark.read.schema(own.schema).parquet(f"{self.folder}/open")
+        if not self._is_due(entries):
+            self.run.waiting_edges = entries.select(*_EDGE).distinct().count()
+            log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": 0})
+            return
         rows = step.hook("waiting", self._rows(entries))
         keep_lease(step)
         still = self._pass(rows)
@@ -90,6 +96,39 @@ class _Waiting:
             self._record(closed, still)  # first: after a kill the entries are closed by the next run
             waiting_edges.close(self.state, closed.drop(KEY))
         log.info("edges.waiting", extra={"table": table.name, "open": self.run.waiting_edges, "closed": count})
+
+    def _is_due(self, entries: DataFrame) -> bool:
+        """
+        Return whether an edge can be written or an entry closed, without reading the table: usually none can.
+
+        Where neither graph nor state tells whether the table still has the row of an entry, the answer is yes.
+        """
+        table = self.step.table
+        kinds = waiting_edges.kinds(table)
+        if not all(waiting_edges.keys_as_text(table, kind) for kind in kinds) or self._may_lack_rows(entries):
+            return True
+        writer, looked_up = self._writer(), 0
+        for kind in kinds:
+            counts = writer.waiting(waiting_edges.with_ends(table, kind, entries), kind).counts
+            if counts["due"]:
+                return True
+            looked_up += counts["edges"]
+        return looked_up != self.count
+
+    def _may_lack_rows(self, entries: DataFrame) -> bool:
+        """Return whether the table may have lost rows of the entries, with nothing in the graph that tells so."""
+        step, table = self.step, self.step.table
+        if self.run.account.outcomes["dead_lettered"]:
+            return True  # the node of such a row keeps what an earlier row wrote
+        if not table.edge:
+            return False
+        if step.load.source_mode != APPEND or table.deleted_when:
+            return True
+        return bool(entries.where(F.col("load_id") != step.load.load_id).limit(1).count())
+
+    def _writer(self) -> GraphWriter:
+        step = self.step
+        return GraphWriter(step.target, step.table, StoredVersion(_VERSION), 0, _NO_LIMIT, step.limits)
 
     def _record(self, closed: DataFrame, still: DataFrame | None) -> None:
         """Close the dead letters of the edges, and record the bookmarks of what was written."""
@@ -142,8 +181,7 @@ class _Waiting:
 
     def _pass(self, rows: DataFrame) -> DataFrame | None:
         """Write the edges, slice by slice; return the edges that wait on (`EDGE` and version), None if none do."""
-        step, still, schema = self.step, False, None
-        writer = GraphWriter(step.target, step.table, StoredVersion(_VERSION), 0, _NO_LIMIT, step.limits)
+        writer, still, schema = self._writer(), False, None
         for number in range(self.slices):
             part = rows.where(F.col(freeze.SLICE) == number)
             for kind, written in self._written(writer, part):

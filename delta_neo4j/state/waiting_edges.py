@@ -36,18 +36,20 @@ NAME = "waiting_edges"
 ATTEMPT = ("load_id", "batch_id", "attempt")
 EDGE = ("row_key", "type", "end_label", "end_key", "relationship_key")
 KEY = "typed_key"  # the column with a row's key as text, however the source or an entry writes it
+_EXACT_AS_TEXT = {"string", "integer"}
 _WAITING, _LOST, _CLOSED = "waiting", "lost", "closed"
 
 
 def may_wait(table: Table) -> bool:
     """Return whether rows of a table can have edges that find no end."""
-    return bool(_kinds(table))
+    return bool(kinds(table))
 
 
-def _kinds(table: Table) -> list[Relationship | Edge]:
-    kinds: list[Relationship | Edge] = [*(r for r in table.relationships if not r.retired)]
-    kinds += [table.edge] if table.edge else []
-    return [each for each in kinds if each.on_missing != "merge"]
+def kinds(table: Table) -> list[Relationship | Edge]:
+    """Return the relationships of a table that may find no end."""
+    found: list[Relationship | Edge] = [*(r for r in table.relationships if not r.retired)]
+    found += [table.edge] if table.edge else []
+    return [each for each in found if each.on_missing != "merge"]
 
 
 def row_hash(table: Table) -> Column:
@@ -67,8 +69,20 @@ def open_edges(spark: SparkSession, state: State) -> DataFrame:
 
 def with_key(table: Table, entries: DataFrame) -> DataFrame:
     """Add the column `KEY` to entries of a table."""
-    texts = [f"get(from_json(row_key, 'array<string>'), {i})" for i in range(len(table.key))]
-    return entries.withColumn(KEY, _json(_typed(texts, table.key)))
+    return entries.withColumn(KEY, _json(_parts("row_key", table.key)))
+
+
+def keys_as_text(table: Table, kind: Relationship | Edge) -> bool:
+    """Return whether the keys of rows and ends are the same after they were written as texts."""
+    return all(p.type in _EXACT_AS_TEXT for p in (*table.key, *_ends(kind)))
+
+
+def with_ends(table: Table, kind: Relationship | Edge, entries: DataFrame) -> DataFrame:
+    """Return, of the entries of a kind, the row's key (k0…), its version (v) and the key of the ends (t0…)."""
+    own, ends = _parts("row_key", table.key), _parts("end_key", _ends(kind))
+    named = [*(part.alias(f"k{i}") for i, part in enumerate(own)), F.col("version").alias("v")]
+    of_kind = entries.where((F.col("type") == kind.type) & (F.col("end_label") == _label(kind)))
+    return of_kind.select(*named, *(part.alias(f"t{i}") for i, part in enumerate(ends)))
 
 
 def row_with_key(table: Table, rows: DataFrame) -> DataFrame:
@@ -80,7 +94,7 @@ def row_with_key(table: Table, rows: DataFrame) -> DataFrame:
 def with_edges(table: Table, rows: DataFrame) -> DataFrame:
     """Return a row for each edge of the frozen rows that may wait, with the columns of `EDGE` except `row_key`."""
     columns = RowColumns(table, rows.schema)
-    edges = F.array(*[F.struct(*_named(columns, kind)) for kind in _kinds(table)])
+    edges = F.array(*[F.struct(*_named(columns, kind)) for kind in kinds(table)])
     return rows.withColumn("edge", F.explode(edges)).select(*rows.columns, "edge.*")
 
 
@@ -122,10 +136,9 @@ class WaitingEdges:
 
     def of_lost(self, found: DataFrame, kind: Relationship | Edge) -> DataFrame:
         """Return the entries of edges that go with their end; `cypher.lost_edges.columns` names those of `found`."""
-        ends = kind.end_key if isinstance(kind, Relationship) else (*kind.start_key, *kind.end_key)
         row, end, own = (
             _json(_typed([f"{prefix}{i}" for i in range(len(key))], key))
-            for prefix, key in (("r", self.table.key), ("t", ends), ("e", kind.key))
+            for prefix, key in (("r", self.table.key), ("t", _ends(kind)), ("e", kind.key))
         )
         return found.select(
             *self._of_attempt(),
@@ -170,13 +183,25 @@ def _named(columns: RowColumns, kind: Relationship | Edge) -> list[Column]:
 
 def _edge(kind: Relationship | Edge, end_key: Column, own: Column) -> list[Column]:
     """Return the columns with the label of the end node, its key and the edge's own; of an edge list of both ends."""
-    label = kind.end_label if isinstance(kind, Relationship) else f"{kind.start_label}, {kind.end_label}"
     return [
         F.lit(kind.type).alias("type"),
-        F.lit(label).alias("end_label"),
+        F.lit(_label(kind)).alias("end_label"),
         end_key.alias("end_key"),
         own.alias("relationship_key"),
     ]
+
+
+def _label(kind: Relationship | Edge) -> str:
+    return kind.end_label if isinstance(kind, Relationship) else f"{kind.start_label}, {kind.end_label}"
+
+
+def _ends(kind: Relationship | Edge) -> tuple[Property, ...]:
+    return kind.end_key if isinstance(kind, Relationship) else (*kind.start_key, *kind.end_key)
+
+
+def _parts(column: str, key: tuple[Property, ...]) -> list[Column]:
+    """Return the parts of a key in their types, from the column of an entry that has them as JSON."""
+    return _typed([f"get(from_json({column}, 'array<string>'), {i})" for i in range(len(key))], key)
 
 
 def _typed(texts: list[str], key: tuple[Property, ...]) -> list[Column]:

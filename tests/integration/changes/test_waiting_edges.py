@@ -80,6 +80,13 @@ def test_an_edge_is_written_by_the_run_that_brings_its_end(spark, tables, newest
     assert _waiting(summary, mode) == {"parts": 2, "fits": 2, "makers": 0}
     assert _edges(newest_graph) == {("MADE_BY", "p1", "m1", 2001)}
     _agree(runs)
+
+    def reads_no_table(step, value):
+        assert step != "waiting"
+        return value
+
+    # Neither an end nor another version of a row has come: the graph alone says that all of them wait on.
+    assert _waiting(runs.run(reads_no_table).summary(), mode) == {"parts": 2, "fits": 2, "makers": 0}
     version = newest_graph.value("MATCH (n:Part {part_id: 'p2'}) RETURN n._dn_version AS v")
 
     def killed(step, value):
