@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from delta_neo4j.cli import worker_daemon
 from delta_neo4j.errors import SettingsError
+from delta_neo4j.state.folder_writer import STARTED_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
@@ -46,6 +47,7 @@ LOCAL_SPARK = {
     "spark.log.level": "ERROR",
     # Ctrl-C: a stream cannot stop while its micro-batch waits in Python for an answer; the process ends anyway.
     "spark.sql.streaming.stopTimeout": "3s",
+    STARTED_HERE: "true",
 }
 # With its libraries, a second of imports: they are done while Java starts.
 NEEDED = "delta_neo4j.runs.load"

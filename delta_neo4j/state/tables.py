@@ -15,6 +15,7 @@ from pyspark.errors import AnalysisException
 from delta_neo4j.errors import spark_errors
 from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
+from delta_neo4j.state import folder_writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +135,11 @@ class State:
     def append_rows(
         self, spark: SparkSession, name: str, rows: Sequence[tuple[Any, ...]], once: tuple[str, int] | None = None
     ) -> None:
-        """Append a few rows that the driver holds, as one file; `once` is as in `append`."""
+        """Append a few rows that the driver holds, as one file; `once` is as in `append`. Moments must be aware."""
+        folder, partitions = self._address(name), PARTITIONED_BY.get(name, ())
+        here = folder_writer.can_write(spark, self.location)
+        if here and folder_writer.append(folder, SCHEMAS[name], rows, partitions, once):
+            return
         self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)
 
     def sql_name(self, name: str) -> str:

@@ -1,0 +1,79 @@
+"""
+Appends a few rows to a state table in a folder of this machine with the package `deltalake`.
+
+A commit then takes milliseconds. Spark plans and runs jobs for the same rows, half a second of each and more in a new
+JVM; a load makes four to six such commits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from delta_neo4j.state.reader import FolderReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import SparkSession
+
+STARTED_HERE = "spark.deltaNeo4j.startedHere"  # the Spark setting of a session that a command has started
+_TYPES = {
+    "STRING": pa.string(), "BINARY": pa.binary(), "INT": pa.int32(), "BIGINT": pa.int64(),
+    "TIMESTAMP": pa.timestamp("us", "UTC"),
+}  # fmt: skip
+# As Spark does: without checkpoints every reader reads the whole log.
+_OF_NEW_TABLES = {"delta.checkpointInterval": "10"}
+
+
+def can_write(spark: SparkSession, location: str) -> bool:
+    """
+    Return whether this process sees the folder `location` as Spark does, and has `deltalake`.
+
+    It does if the command has started Spark. On a cluster, and through Spark Connect, the same path may be another
+    folder.
+    """
+    if FolderReader.of(location) is None or "connect" in type(spark).__module__:
+        return False
+    return spark.conf.get(STARTED_HERE, "false") == "true"
+
+
+def append(
+    folder: str,
+    schema: str,
+    rows: Sequence[tuple[Any, ...]],
+    partitioned_by: tuple[str, ...] = (),
+    once: tuple[str, int] | None = None,
+) -> bool:
+    """
+    Append rows to the table in `folder`, which is created if it is missing; return False if that failed.
+
+    `schema` declares the columns as Spark SQL does; moments are aware. `once` = (application, version): a second append
+    of the same pair is ignored.
+    """
+    import deltalake
+
+    path = folder.removeprefix("file:")
+    names, kinds = zip(*(column.split(" ") for column in schema.split(", ")), strict=True)
+    columns = [pa.array(values, _TYPES[kind]) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    mark = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(*once)]) if once else None
+    exists = Path(path, "_delta_log").is_dir()
+    try:
+        if once and exists:
+            known = deltalake.DeltaTable(path).transaction_version(once[0])
+            if known is not None and known >= once[1]:
+                return True
+        deltalake.write_deltalake(
+            path,
+            pa.table(columns, names=list(names)),
+            partition_by=list(partitioned_by) or None,
+            mode="append",
+            schema_mode="merge",  # a state that an earlier release created lacks the newest columns
+            configuration=None if exists else _OF_NEW_TABLES,
+            commit_properties=mark,
+        )
+    except (deltalake.exceptions.DeltaError, OSError):
+        return False  # Spark tries the same, and its error is told
+    return True
