@@ -113,7 +113,7 @@ class _Waiting:
             if counts["due"]:
                 return True
             looked_up += counts["edges"]
-        return looked_up != self.count
+        return looked_up != self.count  # the mapping has no relationship of the others any more
 
     def _may_lack_rows(self, entries: DataFrame) -> bool:
         """Return whether the table may have lost rows of the entries, with nothing in the graph that tells so."""

@@ -28,7 +28,7 @@ _TYPES = {
 _OF_NEW_TABLES = {"delta.checkpointInterval": "10"}
 
 
-def can_write(spark: SparkSession, location: str) -> bool:
+def sees(spark: SparkSession, location: str) -> bool:
     """
     Return whether this process sees the folder `location` as Spark does, and has `deltalake`.
 
@@ -56,8 +56,8 @@ def append(
     import deltalake
 
     path = folder.removeprefix("file:")
-    names, kinds = zip(*(column.split(" ") for column in schema.split(", ")), strict=True)
-    columns = [pa.array(values, _TYPES[kind]) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    fields = [pa.field(name, _TYPES[kind]) for name, kind in (column.split(" ") for column in schema.split(", "))]
+    columns = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(fields)]
     mark = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(*once)]) if once else None
     exists = Path(path, "_delta_log").is_dir()
     try:
@@ -67,7 +67,7 @@ def append(
                 return True
         deltalake.write_deltalake(
             path,
-            pa.table(columns, names=list(names)),
+            pa.table(columns, pa.schema(fields)),
             partition_by=list(partitioned_by) or None,
             mode="append",
             schema_mode="merge",  # a state that an earlier release created lacks the newest columns

@@ -92,6 +92,11 @@ class FolderReader:
         found = {name: table for name, table in tables.items() if table is not None}
         return _selected(statement.format(**{name: name for name in tables}), found) if found == tables else []
 
+    def version(self, name: str) -> int | None:
+        """Return the newest version of a state table, None if it does not exist."""
+        table = self._open(f"{self.location}/{name}")
+        return None if table is None else int(table.version())
+
     def size(self, name: str) -> Size | None:
         """Return the size of a state table from its log."""
         table = self._open(f"{self.location}/{name}")

@@ -6,6 +6,7 @@ They are read and written with plain Spark calls, which classic compute, Connect
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from delta_neo4j.errors import spark_errors
 from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
 from delta_neo4j.state import folder_writer
+from delta_neo4j.state.reader import FolderReader, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +94,9 @@ class State:
 
     def version(self, spark: SparkSession, name: str) -> int | None:
         """Return a table's newest version, None if the table does not exist yet."""
+        if folder_writer.sees(spark, self.location):
+            with suppress(UnreadableError):  # Spark may read it
+                return FolderReader(self.location).version(name)
         try:
             history = spark.sql(f"DESCRIBE HISTORY {self.sql_name(name)} LIMIT 1")
             return int(history.collect()[0]["version"])
@@ -137,7 +142,7 @@ class State:
     ) -> None:
         """Append a few rows that the driver holds, as one file; `once` is as in `append`. Moments must be aware."""
         folder, partitions = self._address(name), PARTITIONED_BY.get(name, ())
-        here = folder_writer.can_write(spark, self.location)
+        here = folder_writer.sees(spark, self.location)
         if here and folder_writer.append(folder, SCHEMAS[name], rows, partitions, once):
             return
         self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)

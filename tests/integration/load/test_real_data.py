@@ -127,17 +127,22 @@ def test_the_lab_graph_equals_its_eight_files_node_by_node_and_edge_by_edge(
     assert newest_graph.value("MATCH ()-[e]->() RETURN count(e) AS c") == edges
 
 
-def test_the_faa_narratives_load_with_nothing_but_a_mapping(spark, lts_graph, loads, test_data, model_url, minilm):
-    """Every tenth of 2,748 reports: each has MiniLM's own vector, and each distinct narrative is asked for once."""
+@pytest.mark.parametrize(
+    ("every", "reports", "narratives"), [(10, 275, 275), pytest.param(1, 2748, 2742, marks=pytest.mark.deep)]
+)
+def test_the_faa_narratives_load_with_nothing_but_a_mapping(
+    spark, lts_graph, loads, test_data, model_url, minilm, every, reports, narratives
+):
+    """Each report has MiniLM's own vector, and each distinct narrative is asked for once."""
     runs = loads(lts_graph, mapping="maintenance_events", write_partitions=2)
-    events = _csv(test_data / "faa" / "maintenance_events.csv")[::10]
+    events = _csv(test_data / "faa" / "maintenance_events.csv")[::every]
     _delta(spark, runs.source, events)
     with serving(forward=model_url) as counted:
         runs.url = counted.url
         summary = runs.succeed()
     distinct = {row["narrative"] for row in events if row["narrative"].strip()}
-    assert summary["totals"]["outcomes"]["written"] == len(events) == 275
-    assert summary["embedding"]["texts_embedded"] == len(distinct)
+    assert summary["totals"]["outcomes"]["written"] == len(events) == reports
+    assert summary["embedding"]["texts_embedded"] == len(distinct) == narratives
     assert sorted(text for text in counted.texts if text in distinct) == sorted(distinct)
     found = {
         row["id"]: row["v"]

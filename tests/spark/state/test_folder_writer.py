@@ -53,13 +53,20 @@ def test_a_pair_that_is_known_is_ignored_and_a_new_column_is_added(spark, tmp_pa
 @pytest.mark.classic
 def test_only_a_session_that_was_started_here_is_passed_by(spark, tmp_path):
     """On a cluster the folder is another one; a path that is no folder is told by Spark's error."""
-    assert folder_writer.can_write(spark, str(tmp_path))
-    assert not folder_writer.can_write(spark, "main.state")
+    assert folder_writer.sees(spark, str(tmp_path))
+    assert not folder_writer.sees(spark, "main.state")
     spark.conf.set(folder_writer.STARTED_HERE, "false")
     try:
-        assert not folder_writer.can_write(spark, str(tmp_path))
+        assert not folder_writer.sees(spark, str(tmp_path))
     finally:
         spark.conf.set(folder_writer.STARTED_HERE, "true")
+    jobs = spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs
+    state, before = State(f"{tmp_path}/state"), jobs()
+    assert state.version(spark, "runs") is None
+    state.append_rows(spark, "runs", [])
+    state.append_rows(spark, "runs", _rows("runs"))
+    assert (state.version(spark, "runs"), jobs()) == (1, before)
+    assert state.read(spark, "runs").count() == 2
     (tmp_path / "runs").write_text("no folder")
     with pytest.raises(spark_errors()):
         State(str(tmp_path)).append_rows(spark, "runs", _rows("runs"))
