@@ -28,7 +28,7 @@ class Recorded(NamedTuple):
 
 def recorded(spark: SparkSession, state: State) -> list[Recorded]:
     """Return the state's models, oldest first."""
-    rows = sorted(state.read(spark, "models").collect(), key=lambda row: (row["minted_at"], row["model_id"]))
+    rows = state.rows(spark, "SELECT model_id, name, probes FROM {models} ORDER BY minted_at, model_id")
     return [Recorded(row["model_id"], row["name"], np.array(json.loads(row["probes"]), np.float32)) for row in rows]
 
 

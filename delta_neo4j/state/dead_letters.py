@@ -115,13 +115,14 @@ class DeadLetters:
 
     def kept(self, spark: SparkSession) -> int:
         """Return how many dead letters of this attempt the table has."""
-        of_attempt = (
-            (F.col("load_id") == self.load_id)
-            & (F.col("batch_id") == self.batch_id)
-            & (F.col("attempt") == self.attempt)
+        of_attempt = f"load_id = '{self.load_id}' AND batch_id = {self.batch_id} AND attempt = '{self.attempt}'"
+        (found,) = self.state.rows(
+            spark,
+            f"SELECT count(*) AS kept FROM {{dead_letters}} WHERE {of_attempt} "
+            f"AND reason_class <> '{open_letters.CLOSED}'",
         )
-        is_open = F.col("reason_class") != open_letters.CLOSED
-        return self.state.read(spark, "dead_letters").where(of_attempt & is_open).count()
+        kept: int = found["kept"]
+        return kept
 
     def _letters(
         self, rows: DataFrame, stage: str, reason_class: Column, reason: Column, key: Column | None = None

@@ -121,11 +121,11 @@ def loads(reader: Reader) -> list[dict[str, Any]]:
 def bookmarks(reader: Reader, tables: Iterable[str]) -> set[str]:
     """Return Neo4j's bookmarks of the newest ledger row of each of some tables; a release before them left none."""
     place = "row_number() OVER (PARTITION BY table_name ORDER BY recorded_at DESC) AS place"
-    # All columns: the ledger of that release lacks the one with the bookmarks.
-    newest = reader.rows(f"SELECT * FROM (SELECT *, {place} FROM {{ledger}}) AS numbered WHERE place = 1")
+    numbered = f"SELECT table_name, bookmarks, {place} FROM {{ledger}}"
+    newest = reader.rows(f"SELECT table_name, bookmarks FROM ({numbered}) AS numbered WHERE place = 1")
     wanted = set(tables)
     of_tables = [row for row in newest if row["table_name"] in wanted]
-    return {each for row in of_tables for each in json.loads(row.get("bookmarks") or "[]")}
+    return {each for row in of_tables for each in json.loads(row["bookmarks"] or "[]")}
 
 
 def model_names(reader: Reader) -> dict[str, str]:

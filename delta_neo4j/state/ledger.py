@@ -10,20 +10,31 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from delta_neo4j.state.account import SIGNS, Account
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, SparkSession
+    from pyspark.sql import SparkSession
 
     from delta_neo4j.state.tables import State
 
 
 SWEEP, AGAIN = -1, -2  # batch ids
+
+
+def _count(kind: str) -> str:
+    # Spark and `deltalake` have no function for JSON in common.
+    number = f"""split_part(split_part(kinds, '"{kind}": ', 2), ',', 1)"""
+    return f"coalesce(CAST(nullif(regexp_replace({number}, '[^0-9]', ''), '') AS BIGINT), 0)"
+
+
+# SQL of what a ledger row says. Only a change feed has kinds.
+_OF_FEED = " + ".join(f"({sign} * {_count(kind)})" for kind, sign in SIGNS.items())
+_GROWTH = f"(CASE WHEN length(kinds) > 2 THEN {_OF_FEED} ELSE rows_read END)"
+_EPOCH = "CASE WHEN regexp_like(attempt, '^[0-9]+-') THEN split_part(attempt, '-', 1) END"
+_REFUSED = """regexp_like(concat(outcomes, relationships), '"dead_lettered": [1-9]')"""
 
 
 @dataclass(frozen=True)
@@ -55,50 +66,45 @@ class Ledger:
 
     def spent(self, spark: SparkSession, run_id: str) -> tuple[int, float]:
         """Return (texts, seconds) of the model calls in a run: those of all its tables' recorded micro-batches."""
-        # Imported in the methods, not above: a summary is also shown on machines without pyspark.
-        from pyspark.sql import functions as F  # noqa: N812
-
-        rows = self.state.read(spark, "ledger").where(F.col("run_id") == run_id).select("embedding", "seconds")
-        recorded = [(json.loads(row["embedding"]), json.loads(row["seconds"])) for row in rows.collect()]
+        rows = self.state.rows(spark, f"SELECT embedding, seconds FROM {{ledger}} WHERE run_id = '{run_id}'")
+        recorded = [(json.loads(row["embedding"]), json.loads(row["seconds"])) for row in rows]
         texts = sum(terms["texts_embedded"] + terms["texts_faulted"] for terms, _ in recorded)
         return texts, sum(seconds.get("embed", 0.0) for _, seconds in recorded)
 
     def position(self, spark: SparkSession) -> LedgerPosition:
         """Return what the ledger has recorded of this load, and of earlier loads."""
-        from pyspark.sql import functions as F  # noqa: N812
-
-        of_load = F.col("load_id") == self.load_id
-        earlier = (F.col("table_name") == self.table_name) & ~of_load
-        ledger = self.state.read(spark, "ledger")
-        added = F.col("rows_read")
-        if "kinds" in ledger.columns:  # an older version's ledger has no such column
-            # Only a change feed has kinds.
-            of_feed = reduce(add, (_signed(F.get_json_object("kinds", f"$.{kind}"), SIGNS[kind]) for kind in SIGNS))
-            added = F.when(F.length("kinds") > len("{}"), of_feed).otherwise(added)
-        of_sweep, of_stream = F.col("batch_id") == SWEEP, of_load & (F.col("batch_id") >= 0)
+        of_load = f"load_id = '{self.load_id}'"
+        of_stream, of_sweep = f"{of_load} AND batch_id >= 0", f"batch_id = {SWEEP}"
         # Of a load that begins, no letter is open: it reads every row again.
-        of_table = (F.col("table_name") == self.table_name) & (F.col("load_id") >= (self.load_id or "~"))
-        refused = F.concat("outcomes", "relationships").rlike(r'"dead_lettered": [1-9]')
-        totals = ledger.agg(
-            F.max(F.when(of_stream, F.col("batch_id"))),
-            F.sum(F.when(of_stream, added)),
-            F.max(F.when(earlier, 1)),
-            F.max(F.regexp_extract("attempt", r"^(\d+)-", 1)),
-            F.max(F.when(of_load, F.col("version"))) if "version" in ledger.columns else F.lit(None),
-            F.max(F.when(of_load & of_sweep, 1)),
-            F.max(F.when(earlier & of_sweep, 1)),
-            F.max(F.when(of_table & refused, 1)),
+        since = f"load_id >= '{self.load_id or '~'}'"
+        tables = self.state.rows(
+            spark,
+            f"SELECT table_name, max(CASE WHEN {of_stream} THEN batch_id END) AS last_recorded, "
+            f"sum(CASE WHEN {of_stream} THEN {_GROWTH} ELSE 0 END) AS rows_recorded, "
+            f"max(CASE WHEN {of_load} THEN 0 ELSE 1 END) AS read_before, max({_EPOCH}) AS newest_epoch, "
+            f"max(CASE WHEN {of_load} THEN version END) AS registered, "
+            f"max(CASE WHEN {of_load} AND {of_sweep} THEN 1 ELSE 0 END) AS swept, "
+            f"max(CASE WHEN NOT {of_load} AND {of_sweep} THEN 1 ELSE 0 END) AS swept_before, "
+            f"max(CASE WHEN {since} AND {_REFUSED} THEN 1 ELSE 0 END) AS has_letters "
+            "FROM {ledger} GROUP BY table_name",
         )
-        batch, rows, before, epoch, version, *others = totals.collect()[0]
-        last = -1 if batch is None else int(batch)
-        return LedgerPosition(last, int(rows or 0), bool(before), int(epoch or 0), version, *map(bool, others))
+        newest = max((int(table["newest_epoch"] or 0) for table in tables), default=0)
+        of_table = next((table for table in tables if table.pop("table_name") == self.table_name), None)
+        if of_table is None:
+            return replace(NOTHING_RECORDED, newest_epoch=newest)
+        last, registered = of_table["last_recorded"], of_table["registered"]
+        return LedgerPosition(
+            last_recorded=-1 if last is None else last,
+            rows_recorded=of_table["rows_recorded"],
+            newest_epoch=newest,
+            registered=registered,
+            **{name: bool(of_table[name]) for name in ("read_before", "swept", "swept_before", "has_letters")},
+        )
 
     def of_run(self, spark: SparkSession, run_id: str) -> tuple[int, Account]:
         """Return (number of micro-batches, sum of their accounts) of this load in one run."""
-        from pyspark.sql import functions as F  # noqa: N812
-
-        of_load_and_run = (F.col("load_id") == self.load_id) & (F.col("run_id") == run_id)
-        rows = self.state.read(spark, "ledger").where(of_load_and_run).collect()
+        of_load_and_run = f"load_id = '{self.load_id}' AND run_id = '{run_id}'"
+        rows = self.state.rows(spark, f"SELECT * FROM {{ledger}} WHERE {of_load_and_run}")
         total = Account()
         for row in rows:
             total.add(_account(row))
@@ -130,19 +136,13 @@ class Ledger:
         self.state.append_rows(spark, "ledger", [row], once=(self.load_id, batch_id) if batch_id >= 0 else None)
 
 
-def _signed(count: Column, sign: int) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.coalesce(count.cast("bigint") * sign, F.lit(0))
-
-
-def _account(row: Any) -> Account:
+def _account(row: dict[str, Any]) -> Account:
     return Account(
         rows_read=row["rows_read"],
-        kinds=json.loads(row.asDict().get("kinds") or "{}"),
+        kinds=json.loads(row["kinds"] or "{}"),
         outcomes=json.loads(row["outcomes"]),
         without_text=row["without_text"],
-        swept=row.asDict().get("swept") or 0,
+        swept=row["swept"] or 0,
         truncated=row["truncated"],
         relationships=json.loads(row["relationships"]),
         embedding=json.loads(row["embedding"]),

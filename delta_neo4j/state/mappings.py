@@ -13,8 +13,6 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F  # noqa: N812
-
 from delta_neo4j.mapping.plan import TEXT_HASH, Property, Relationship, Retired
 from delta_neo4j.source.delta import source_token
 from delta_neo4j.source.drift import columns_of
@@ -50,8 +48,8 @@ class MappingHistory:
     @classmethod
     def of_all(cls, spark: SparkSession, state: State, names: list[str]) -> dict[str, MappingHistory]:
         """Return the history of each named table, all from one read."""
-        rows = state.read(spark, TABLE).where(F.col("table_name").isin(names)).orderBy("recorded_at").collect()
-        records = [row.asDict() for row in rows]
+        recorded = state.rows(spark, f"SELECT * FROM {{{TABLE}}} ORDER BY recorded_at")
+        records = [record for record in recorded if record["table_name"] in names]
         of_table = {name: tuple(r for r in records if r["table_name"] == name) for name in names}
         shared = _state_id(records) or uuid.uuid4().hex[:12]
         return {name: cls(state, name, held, _state_id(held) or shared) for name, held in of_table.items()}

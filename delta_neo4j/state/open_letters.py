@@ -83,5 +83,7 @@ def without(letters: DataFrame, again: Sequence[DataFrame]) -> DataFrame:
 
 
 def count(spark: SparkSession, state: State, table: Table, load: Load) -> int:
-    """Return the number of open letters of a table."""
-    return of_load(spark, state, table, load).count()
+    """Return the number of open letters of a table; see `of_load`."""
+    since = f"SELECT table_name, count(*) AS letters FROM ({OPEN}) AS open WHERE load_id >= '{load.load_id}'"
+    found = state.rows(spark, f"{since} GROUP BY table_name")
+    return sum(each["letters"] for each in found if each["table_name"] == table.name)

@@ -1,12 +1,13 @@
 """
-Readers of the state tables for the commands that only look: one through the package `deltalake`, one through Spark.
+What reads the state tables, and the reader that does it with the package `deltalake`; `state.spark_reader` is another.
 
-Both answer the same SQL. A statement names a state table in braces (`{ledger}`). This module imports no pyspark: a
-state in a folder is read without it.
+Both answer the same SQL. A statement names a state table in braces (`{ledger}`), and finds all its columns: they are
+null where an earlier release had none. This module imports no pyspark: a state in a folder is read without it.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import string
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from delta_neo4j.errors import LoaderError, first_line
+from delta_neo4j.state.schemas import nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +92,9 @@ class FolderReader:
         """Return the rows of a SELECT; raise `UnreadableError` if a table that exists cannot be read."""
         tables = {name: self._open(f"{self.location}/{name}") for name in named_tables(statement)}
         found = {name: table for name, table in tables.items() if table is not None}
-        return _selected(statement.format(**{name: name for name in tables}), found) if found == tables else []
+        if found != tables:
+            return []
+        return _selected(statement.format(**{name: _whole(name, table) for name, table in found.items()}), found)
 
     def version(self, name: str) -> int | None:
         """Return the newest version of a state table, None if it does not exist."""
@@ -143,6 +147,16 @@ def stored_load(folder: str) -> dict[str, Any] | None:
     if not isinstance(held, dict):
         raise ValueError("not a load")  # noqa: TRY004  # as the JSON parser does for damaged text
     return held
+
+
+def aware(value: Any) -> Any:
+    """Return a moment of Spark, which is in the time zone of this process and does not say so, as UTC; else `value`."""
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
+
+
+def _whole(name: str, table: deltalake.DeltaTable) -> str:
+    lacking = nulls(name, [field.name for field in table.schema().fields])
+    return f"(SELECT *, {', '.join(lacking)} FROM {name})" if lacking else name
 
 
 def _selected(statement: str, tables: dict[str, deltalake.DeltaTable]) -> list[dict[str, Any]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import AnalysisException
 
 from delta_neo4j.source import delta
-from delta_neo4j.state.reader import Extent, Size, named_tables
+from delta_neo4j.state.reader import Extent, Size
 from delta_neo4j.state.tables import State, is_absent
 
 if TYPE_CHECKING:
@@ -26,15 +25,7 @@ class SparkReader:
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
         """Return the rows of a SELECT; none if a state table that it names does not exist."""
-        state = State(self.location)
-        text = statement.format(**{name: state.sql_name(name) for name in named_tables(statement)})
-        try:
-            found = self.spark.sql(text).collect()
-        except AnalysisException as error:
-            if not is_absent(error):
-                raise
-            return []
-        return [{name: _aware(value) for name, value in row.asDict().items()} for row in found]
+        return State(self.location).rows(self.spark, statement)
 
     def size(self, name: str) -> Size | None:
         """Return the size of a state table, None if it does not exist."""
@@ -50,8 +41,3 @@ class SparkReader:
         """Return the newest version and the rows of a source; raise `PreflightError` if it cannot be read."""
         version = delta.describe(self.spark, source).version
         return Extent(version, delta.rows_at(self.spark, source, version))
-
-
-def _aware(value: Any) -> Any:
-    # Spark returns moments in the time zone of this process, without saying so.
-    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value

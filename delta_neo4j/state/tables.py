@@ -1,11 +1,13 @@
 """
 The state tables: Delta tables at the state location, which is a folder or a Unity Catalog schema.
 
-They are read and written with plain Spark calls, which classic compute, Connect and serverless all have.
+They are read and written with plain Spark calls, which classic compute, Connect and serverless all have. Where this
+process sees the folder, `deltalake` reads and writes what is small.
 """
 
 from __future__ import annotations
 
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,44 +19,14 @@ from delta_neo4j.errors import spark_errors
 from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
 from delta_neo4j.state import folder_writer
-from delta_neo4j.state.reader import FolderReader, UnreadableError
+from delta_neo4j.state.reader import FolderReader, UnreadableError, aware, named_tables
+from delta_neo4j.state.schemas import PARTITIONED_BY, SCHEMAS, nulls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
-
-# The columns of each table, as Spark SQL declares them.
-SCHEMAS = {
-    "embeddings": "model_id STRING, part STRING, text_hash BINARY, embedding BINARY, tokens INT",
-    "models": "model_id STRING, name STRING, dimension INT, probes STRING, minted_at TIMESTAMP",
-    "ledger": (
-        "load_id STRING, batch_id BIGINT, attempt STRING, run_id STRING, table_name STRING, source_mode STRING, "
-        "rows_read BIGINT, outcomes STRING, without_text BIGINT, truncated BIGINT, relationships STRING, "
-        "embedding STRING, writer STRING, seconds STRING, recorded_at TIMESTAMP, kinds STRING, version BIGINT, "
-        "swept BIGINT, bookmarks STRING"
-    ),
-    "dead_letters": (
-        "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, stage STRING, "
-        "reason_class STRING, reason STRING, row STRING, recorded_at TIMESTAMP"
-    ),
-    "waiting_edges": (
-        "load_id STRING, batch_id BIGINT, attempt STRING, table_name STRING, row_key STRING, type STRING, "
-        "end_label STRING, end_key STRING, relationship_key STRING, version STRING, content_hash STRING, "
-        "row_hash STRING, rel_hash STRING, event STRING, recorded_at TIMESTAMP"
-    ),
-    "mappings": (
-        "table_name STRING, table_id STRING, source_mode STRING, digest STRING, writes STRING, columns STRING, "
-        "database_id STRING, recorded_at TIMESTAMP, state_id STRING, source STRING"
-    ),
-    "verifications": (
-        "table_name STRING, source_version BIGINT, mapping_digest STRING, checked BIGINT, differences BIGINT, "
-        "counts STRING, digests STRING, recorded_at TIMESTAMP"
-    ),
-    "runs": "run_id STRING, status STRING, summary STRING, settings STRING, started_at TIMESTAMP, ended_at TIMESTAMP",
-}
-PARTITIONED_BY = {"embeddings": ("model_id", "part")}
 
 
 @dataclass(frozen=True)
@@ -65,6 +37,31 @@ class State:
 
     def read(self, spark: SparkSession, name: str, version: int | None = None) -> DataFrame:
         """Return the newest rows of a table, or its rows at a version; no rows if the table does not exist yet."""
+        frame = self._opened(spark, name, version)
+        if frame is None:  # unlike a frame made from an empty list, Spark reads this one without a job
+            return spark.sql(f"SELECT {', '.join(nulls(name))} WHERE false")
+        return frame
+
+    def rows(self, spark: SparkSession, statement: str) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT to the driver; see `state.reader.Reader.rows`."""
+        if folder_writer.sees(spark, self.location):
+            with suppress(UnreadableError):  # Spark may read it
+                return FolderReader(self.location).rows(statement)
+        views = {name: f"dn_{name}_{uuid.uuid4().hex}" for name in named_tables(statement)}
+        try:
+            for name, view in views.items():
+                frame = self._opened(spark, name)
+                if frame is None:
+                    return []
+                frame.createTempView(view)
+            found = spark.sql(statement.format(**views)).collect()
+        finally:
+            for view in views.values():
+                spark.catalog.dropTempView(view)
+        return [{name: aware(value) for name, value in row.asDict().items()} for row in found]
+
+    def _opened(self, spark: SparkSession, name: str, version: int | None = None) -> DataFrame | None:
+        """Return a table with all its columns, null where an earlier release had none; None if it does not exist."""
         reader = spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", str(version))
@@ -74,8 +71,9 @@ class State:
         except AnalysisException as error:
             if not is_absent(error):
                 raise
-            return _no_rows(spark, name)
-        return frame
+            return None
+        lacking = nulls(name, frame.columns)
+        return frame.selectExpr("*", *lacking) if lacking else frame
 
     def prove_writable(self, spark: SparkSession) -> None:
         """
@@ -157,13 +155,6 @@ class State:
 
     def _address(self, name: str) -> str:
         return f"{self.location.rstrip('/')}/{name}" if self._is_folder else f"{self.location}.{name}"
-
-
-def _no_rows(spark: SparkSession, name: str) -> DataFrame:
-    # Unlike a frame made from an empty list, Spark reads this one without a job.
-    columns = (column.split(" ") for column in SCHEMAS[name].split(", "))
-    values = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns)
-    return spark.sql(f"SELECT {values} WHERE false")
 
 
 def _once(writer: DataFrameWriter, once: tuple[str, int]) -> DataFrameWriter:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import contextmanager
 
 from delta_neo4j.errors import LoaderError
 from delta_neo4j.runs.report.summary import RunReport, TableRun
 from delta_neo4j.state.account import EMBEDDING_TERMS, Account
+from delta_neo4j.state.folder_writer import STARTED_HERE
 from delta_neo4j.state.tables import State
 
 BEGAN = dt.datetime(2026, 11, 2, 8, 0, tzinfo=dt.UTC)
@@ -64,3 +66,14 @@ def fill(spark, folder, **rows):
     """Append rows to the tables of a state, by name."""
     for name, data in rows.items():
         State(folder).append_rows(spark, name, data)
+
+
+@contextmanager
+def as_on_a_cluster(spark):
+    """Let the state tables be read and written by Spark, as where the state's folder may be another for Python."""
+    before = spark.conf.get(STARTED_HERE, "false")
+    spark.conf.set(STARTED_HERE, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(STARTED_HERE, before)

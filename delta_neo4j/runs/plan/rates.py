@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F  # noqa: N812
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -72,10 +70,9 @@ class History:
         return Rate(FIXED_SECONDS, ASSUMED, f"{FIXED_SECONDS:.0f} s to start and end")
 
     def _runs(self) -> list[dict[str, Any]]:
-        newest = self.state.read(self.spark, "runs").orderBy(F.desc("started_at")).limit(RECENT)
-        return [json.loads(row["summary"]) for row in newest.select("summary").collect()]
+        newest = f"SELECT summary FROM {{runs}} ORDER BY started_at DESC LIMIT {RECENT}"
+        return [json.loads(row["summary"]) for row in self.state.rows(self.spark, newest)]
 
     def _batches(self) -> list[dict[str, Any]]:
-        batches = self.state.read(self.spark, "ledger").where(F.col("batch_id") >= 0)
-        rows = batches.orderBy(F.desc("recorded_at")).limit(RECENT)
-        return [row.asDict() for row in rows.select("rows_read", "embedding", "seconds").collect()]
+        batches = "SELECT rows_read, embedding, seconds FROM {ledger} WHERE batch_id >= 0"
+        return self.state.rows(self.spark, f"{batches} ORDER BY recorded_at DESC LIMIT {RECENT}")

@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F  # noqa: N812
-
 from delta_neo4j.errors import PreflightError
 from delta_neo4j.graph.versions import bounds
 from delta_neo4j.runs.prepare import NO_MODEL
@@ -39,8 +37,8 @@ class Runs:
     @classmethod
     def of(cls, spark: SparkSession, state: State) -> Runs:
         """Read the table `runs`."""
-        rows = state.read(spark, "runs").orderBy("started_at").select("run_id", "started_at", "summary").collect()
-        return cls(tuple((row[0], row[1], json.loads(row[2])) for row in rows))
+        rows = state.rows(spark, "SELECT run_id, started_at, summary FROM {runs} ORDER BY started_at")
+        return cls(tuple((row["run_id"], row["started_at"], json.loads(row["summary"])) for row in rows))
 
     def of_load(self, load_id: str) -> list[tuple[str, Any, dict[str, Any]]]:
         """Return the runs of a load: (run id, when it began, the part of its summary for the load's table)."""
@@ -81,8 +79,10 @@ def version_reached(spark: SparkSession, state: State, runs: Runs, table: Table,
     """
     of_load = runs.of_load(load.load_id)
     known = [run_id for run_id, _, _ in of_load]
-    ledger = state.read(spark, "ledger").where((F.col("load_id") == load.load_id) & (F.col("batch_id") != AGAIN))
-    lost = ledger.where(~F.col("run_id").isin(known)).agg(F.max("recorded_at")).collect()[0][0]
+    recorded = "SELECT run_id, max(recorded_at) AS newest FROM {ledger}"
+    where = f"WHERE load_id = '{load.load_id}' AND batch_id <> {AGAIN}"
+    ends = state.rows(spark, f"{recorded} {where} GROUP BY run_id")
+    lost = max((each["newest"] for each in ends if each["run_id"] not in known), default=None)
     if not of_load or of_load[-1][2]["error"] or (lost is not None and lost > of_load[-1][1]):
         raise unended(table)
     version: int | None = of_load[-1][2]["source_version"]

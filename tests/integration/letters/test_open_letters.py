@@ -9,6 +9,7 @@ from delta_neo4j.runs.verify.verify import verify
 from delta_neo4j.state.history import open_letters
 from delta_neo4j.state.reader import FolderReader
 from delta_neo4j.state.spark_reader import SparkReader
+from tests.support.states import as_on_a_cluster
 from tests.support.tables import removal, write
 
 MAPPING = """
@@ -29,7 +30,8 @@ def _tables(report):
 
 def _open(runs):
     """Give the open letters by (stage, reason class), which both readers of the state agree on."""
-    found = [open_letters(reader, {}) for reader in (FolderReader(runs.state), SparkReader(runs.spark, runs.state))]
+    with as_on_a_cluster(runs.spark):
+        found = [open_letters(reader, {}) for reader in (FolderReader(runs.state), SparkReader(runs.spark, runs.state))]
     assert found[0] == found[1]
     return {(each["stage"], each["reason_class"]): each["letters"] for each in found[0]}
 

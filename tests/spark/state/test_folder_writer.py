@@ -8,7 +8,9 @@ import pytest
 
 from delta_neo4j.errors import spark_errors
 from delta_neo4j.state import folder_writer
-from delta_neo4j.state.tables import PARTITIONED_BY, SCHEMAS, State
+from delta_neo4j.state.schemas import PARTITIONED_BY, SCHEMAS
+from delta_neo4j.state.tables import State
+from tests.support.states import as_on_a_cluster
 
 MOMENT = dt.datetime(2026, 2, 3, 4, 5, 6, 789, dt.UTC)
 VALUES = {"STRING": "a 'text' ✈", "BINARY": b"\x00\xff", "INT": 7, "BIGINT": 2**40, "TIMESTAMP": MOMENT}
@@ -55,11 +57,8 @@ def test_only_a_session_that_was_started_here_is_passed_by(spark, tmp_path):
     """On a cluster the folder is another one; a path that is no folder is told by Spark's error."""
     assert folder_writer.sees(spark, str(tmp_path))
     assert not folder_writer.sees(spark, "main.state")
-    spark.conf.set(folder_writer.STARTED_HERE, "false")
-    try:
+    with as_on_a_cluster(spark):
         assert not folder_writer.sees(spark, str(tmp_path))
-    finally:
-        spark.conf.set(folder_writer.STARTED_HERE, "true")
     jobs = spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs
     state, before = State(f"{tmp_path}/state"), jobs()
     assert state.version(spark, "runs") is None

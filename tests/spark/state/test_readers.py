@@ -16,7 +16,7 @@ from delta_neo4j.settings import collect
 from delta_neo4j.state.reader import FolderReader
 from delta_neo4j.state.spark_reader import SparkReader
 from tests.support.places import ROOT
-from tests.support.states import BEGAN, LOAD, account, batch, fill, letter, run
+from tests.support.states import BEGAN, LOAD, account, as_on_a_cluster, batch, fill, letter, run
 from tests.support.tables import removal, write
 
 EARLIER = "1600000000000-bbbbbbbbbbbb"
@@ -58,7 +58,8 @@ def _found(place):
 def test_both_readers_find_the_same_in_a_state(spark, place, kind):
     """Runs, pending rows, the letters that count and are open, sizes; without Neo4j the graph's part is one line."""
     state = str(place / "state")
-    held = status(FolderReader.of(state) if kind == "deltalake" else SparkReader(spark, state), _found(place), 5)
+    with as_on_a_cluster(spark):
+        held = status(FolderReader.of(state) if kind == "deltalake" else SparkReader(spark, state), _found(place), 5)
     assert [(run["run_id"], run["status"], run["error"]) for run in held["runs"]] == [
         ("r2", "failed", "Neo4j does not answer"),
         ("r1", "succeeded", None),
@@ -91,10 +92,11 @@ def test_where_the_checkpoint_cannot_be_looked_into_the_newest_recorded_load_sta
 def test_both_readers_make_the_same_page_of_a_run(spark, place):
     """The dead letters are those of the run's counted attempts, with their rows; the ledger gives the micro-batches."""
     state, graph = str(place / "state"), {"fault": "not looked at", "indexes": []}
-    pages = [
-        html.page(html.told(reader, "r1", graph), BEGAN)
-        for reader in (FolderReader.of(state), SparkReader(spark, state))
-    ]
+    with as_on_a_cluster(spark):
+        pages = [
+            html.page(html.told(reader, "r1", graph), BEGAN)
+            for reader in (FolderReader.of(state), SparkReader(spark, state))
+        ]
     assert pages[0] == pages[1]
     assert "3 dead letters of this run" in pages[0]
     assert "column &#39;cost_estimate&#39;: abc" in pages[0]

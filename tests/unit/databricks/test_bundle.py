@@ -17,7 +17,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from delta_neo4j.cli.console import cli
 from delta_neo4j.state.account import EMBEDDING_TERMS, OUTCOMES
-from delta_neo4j.state.tables import SCHEMAS
+from delta_neo4j.state.schemas import SCHEMAS
 from tests.support.places import ROOT
 
 BUNDLE = yaml.safe_load((ROOT / "databricks.yml").read_text())
