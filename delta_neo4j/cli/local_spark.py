@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from delta_neo4j.cli import worker_daemon
 from delta_neo4j.errors import SettingsError
-from delta_neo4j.state.folder_writer import STARTED_HERE
+from delta_neo4j.source.local_folder import STARTED_HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping

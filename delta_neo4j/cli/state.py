@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from delta_neo4j.cli import session
-from delta_neo4j.state.reader import FolderReader, UnreadableError
+from delta_neo4j.source.local_folder import UnreadableError
+from delta_neo4j.state.reader import FolderReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from delta_neo4j.graph.bolt import bookmarks
+from delta_neo4j.source.local_folder import UnreadableError
 from delta_neo4j.state import history
-from delta_neo4j.state.reader import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,8 +11,9 @@ from delta_neo4j.mapping.file import read_mapping
 from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.settings import build
 from delta_neo4j.settings.names import DEFAULTS
+from delta_neo4j.source.local_folder import is_local_path
 from delta_neo4j.state import history
-from delta_neo4j.state.reader import local_path, stored_load
+from delta_neo4j.state.reader import stored_load
 
 if TYPE_CHECKING:
     from delta_neo4j.mapping.plan import Mapping
@@ -120,7 +121,7 @@ def _held(
         return newest
     set_to = str(found["checkpoint"].value) if "checkpoint" in found else f"{reader.location}/checkpoints"
     folder = build.located(found, set_to if "/" in set_to else f"./{set_to}")  # a checkpoint is never a schema
-    if "spark_remote" in found or not local_path(folder):
+    if "spark_remote" in found or not is_local_path(folder):
         return newest
     loads = {}
     for table in mapping.tables if mapping else ():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from delta_neo4j.errors import PreflightError, first_line, spark_errors
 from delta_neo4j.mapping.identifiers import is_path
-from delta_neo4j.source import grants
+from delta_neo4j.source import grants, local_folder
 from delta_neo4j.source.path_or_name import open_table, sql_name
 
 if TYPE_CHECKING:
@@ -50,10 +51,12 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
     """Return the source's id, newest version and columns; raise `PreflightError` if Spark cannot read it."""
     name = sql_name(source)
     try:
+        if (found := _looked_at(spark, source)) is not None:
+            return SourceVersion(found.table_id, found.version, _schema(spark, name), found.has_feed)
         with ThreadPoolExecutor(1) as beside:
             reading = beside.submit(lambda: spark.sql(f"DESCRIBE DETAIL {name}").collect()[0])
             newest = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()[0]
-            schema = spark.sql(f"SELECT * FROM {name}").schema
+            schema = _schema(spark, name)
             detail = reading.result()
     except spark_errors() as error:
         if is_path(source) or not _NO_DELTA.search(str(error)):
@@ -61,6 +64,17 @@ def describe(spark: SparkSession, source: str) -> SourceVersion:
         return _relation(spark, source)
     has_feed = str((detail["properties"] or {}).get("delta.enableChangeDataFeed")).lower() == "true"
     return SourceVersion(str(detail["id"]), int(newest["version"]), schema, has_feed)
+
+
+def _looked_at(spark: SparkSession, source: str) -> local_folder.Look | None:
+    if local_folder.is_seen(spark, source):
+        with suppress(local_folder.UnreadableError):  # Spark may read it
+            return local_folder.look(source)
+    return None
+
+
+def _schema(spark: SparkSession, name: str) -> StructType:
+    return spark.sql(f"SELECT * FROM {name}").schema
 
 
 def relation_id(source: str) -> str:
@@ -100,4 +114,9 @@ def at(spark: SparkSession, source: str, version: int | None) -> DataFrame:
 
 def rows_at(spark: SparkSession, source: str, version: int | None) -> int:
     """Return the number of rows, as `at` reads them; Delta counts them from its log, without reading a data file."""
+    if version is not None and local_folder.is_seen(spark, source):
+        with suppress(local_folder.UnreadableError):
+            counted = local_folder.counted_rows(source, version)
+            if counted is not None:
+                return counted
     return at(spark, source, version).count()

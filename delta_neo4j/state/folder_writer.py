@@ -12,32 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from delta_neo4j.state.reader import FolderReader
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import SparkSession
-
-STARTED_HERE = "spark.deltaNeo4j.startedHere"  # the Spark setting of a session that a command has started
 _TYPES = {
     "STRING": pa.string(), "BINARY": pa.binary(), "INT": pa.int32(), "BIGINT": pa.int64(),
     "TIMESTAMP": pa.timestamp("us", "UTC"),
 }  # fmt: skip
 # As Spark does: without checkpoints every reader reads the whole log.
 _OF_NEW_TABLES = {"delta.checkpointInterval": "10"}
-
-
-def sees(spark: SparkSession, location: str) -> bool:
-    """
-    Return whether this process sees the folder `location` as Spark does, and has `deltalake`.
-
-    It does if the command has started Spark. On a cluster, and through Spark Connect, the same path may be another
-    folder.
-    """
-    if FolderReader.of(location) is None or "connect" in type(spark).__module__:
-        return False
-    return spark.conf.get(STARTED_HERE, "false") == "true"
 
 
 def append(

@@ -12,21 +12,14 @@ import json
 import string
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-from delta_neo4j.errors import LoaderError, first_line
+from delta_neo4j.source import local_folder
+from delta_neo4j.source.local_folder import UnreadableError, asked
 from delta_neo4j.state.schemas import nulls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import deltalake
-
-Answer = TypeVar("Answer")
-
-
-class UnreadableError(LoaderError):
-    """A Delta table exists and `deltalake` cannot read it, such as one with a newer protocol."""
 
 
 @dataclass(frozen=True)
@@ -82,55 +75,38 @@ class FolderReader:
     @classmethod
     def of(cls, location: str) -> FolderReader | None:
         """Return a reader if the state is in a folder of this machine and `deltalake` is installed, else None."""
-        try:
-            import deltalake  # noqa: F401  # looked for, not used
-        except ImportError:
-            return None
-        return cls(location) if local_path(location) else None
+        return cls(location) if local_folder.is_local_path(location) and local_folder.is_installed() else None
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
         """Return the rows of a SELECT; raise `UnreadableError` if a table that exists cannot be read."""
-        tables = {name: self._open(f"{self.location}/{name}") for name in named_tables(statement)}
+        tables = {name: self._table(name) for name in named_tables(statement)}
         found = {name: table for name, table in tables.items() if table is not None}
         if found != tables:
             return []
         return _selected(statement.format(**{name: _whole(name, table) for name, table in found.items()}), found)
 
-    def version(self, name: str) -> int | None:
-        """Return the newest version of a state table, None if it does not exist."""
-        table = self._open(f"{self.location}/{name}")
-        return None if table is None else int(table.version())
-
     def size(self, name: str) -> Size | None:
         """Return the size of a state table from its log."""
-        table = self._open(f"{self.location}/{name}")
+        table = self._table(name)
         if table is None:
             return None
-        sizes = _reading(name, lambda: table.get_add_actions(flatten=True).column("size_bytes").to_pylist())
+        sizes = asked(name, lambda: table.get_add_actions(flatten=True).column("size_bytes").to_pylist())
         return Size(name, len(sizes), sum(sizes))
 
     def extent(self, source: str) -> Extent:
         """Return the newest version and the rows of a source in a folder of this machine."""
-        if not local_path(source):
+        if not local_folder.is_local_path(source):
             raise UnreadableError("a table that is not in a folder of this machine is read by Spark only")
-        table = self._open(source)
+        table = local_folder.opened(source)
         if table is None:
             raise UnreadableError(f"{source} is no Delta table")
-        return Extent(table.version(), _selected("SELECT count(*) AS found FROM source", {"source": table})[0]["found"])
+        rows = local_folder.counted_rows(source, table.version())
+        if rows is None:
+            rows = _selected("SELECT count(*) AS found FROM source", {"source": table})[0]["found"]
+        return Extent(table.version(), rows)
 
-    @staticmethod
-    def _open(path: str) -> deltalake.DeltaTable | None:
-        import deltalake
-
-        folder = path.removeprefix("file:")
-        if not Path(folder, "_delta_log").is_dir():
-            return None
-        return _reading(path, lambda: deltalake.DeltaTable(folder))
-
-
-def local_path(location: str) -> bool:
-    """Return whether a location is an absolute path of this machine."""
-    return location.removeprefix("file:").startswith("/")
+    def _table(self, name: str) -> deltalake.DeltaTable | None:
+        return local_folder.opened(f"{self.location}/{name}")
 
 
 def stored_load(folder: str) -> dict[str, Any] | None:
@@ -170,11 +146,4 @@ def _selected(statement: str, tables: dict[str, deltalake.DeltaTable]) -> list[d
         columns = [answer.column(name).to_pylist() for name in answer.column_names]
         return [dict(zip(answer.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    return _reading(", ".join(tables), ask)
-
-
-def _reading(what: str, ask: Callable[[], Answer]) -> Answer:
-    try:
-        return ask()
-    except Exception as error:  # the engine below raises bare exceptions too
-        raise UnreadableError(f"{what} cannot be read by deltalake: {first_line(error, 200)}") from error
+    return asked(", ".join(tables), ask)

@@ -17,9 +17,10 @@ from pyspark.errors import AnalysisException
 
 from delta_neo4j.errors import spark_errors
 from delta_neo4j.mapping.identifiers import is_path
+from delta_neo4j.source.local_folder import UnreadableError, is_seen, look
 from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
 from delta_neo4j.state import folder_writer
-from delta_neo4j.state.reader import FolderReader, UnreadableError, aware, named_tables
+from delta_neo4j.state.reader import FolderReader, aware, named_tables
 from delta_neo4j.state.schemas import PARTITIONED_BY, SCHEMAS, nulls
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class State:
 
     def rows(self, spark: SparkSession, statement: str) -> list[dict[str, Any]]:
         """Return the rows of a SELECT to the driver; see `state.reader.Reader.rows`."""
-        if folder_writer.sees(spark, self.location):
+        if is_seen(spark, self.location):
             with suppress(UnreadableError):  # Spark may read it
                 return FolderReader(self.location).rows(statement)
         views = {name: f"dn_{name}_{uuid.uuid4().hex}" for name in named_tables(statement)}
@@ -92,9 +93,10 @@ class State:
 
     def version(self, spark: SparkSession, name: str) -> int | None:
         """Return a table's newest version, None if the table does not exist yet."""
-        if folder_writer.sees(spark, self.location):
+        if is_seen(spark, self.location):
             with suppress(UnreadableError):  # Spark may read it
-                return FolderReader(self.location).version(name)
+                found = look(self._address(name))
+                return None if found is None else found.version
         try:
             history = spark.sql(f"DESCRIBE HISTORY {self.sql_name(name)} LIMIT 1")
             return int(history.collect()[0]["version"])
@@ -140,7 +142,7 @@ class State:
     ) -> None:
         """Append a few rows that the driver holds, as one file; `once` is as in `append`. Moments must be aware."""
         folder, partitions = self._address(name), PARTITIONED_BY.get(name, ())
-        here = folder_writer.sees(spark, self.location)
+        here = is_seen(spark, self.location)
         if here and folder_writer.append(folder, SCHEMAS[name], rows, partitions, once):
             return
         self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from delta_neo4j.errors import LoaderError
 from delta_neo4j.runs.report.summary import RunReport, TableRun
+from delta_neo4j.source.local_folder import STARTED_HERE
 from delta_neo4j.state.account import EMBEDDING_TERMS, Account
-from delta_neo4j.state.folder_writer import STARTED_HERE
 from delta_neo4j.state.tables import State
 
 BEGAN = dt.datetime(2026, 11, 2, 8, 0, tzinfo=dt.UTC)

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from delta_neo4j.errors import spark_errors
+from delta_neo4j.source.local_folder import is_seen
 from delta_neo4j.state import folder_writer
 from delta_neo4j.state.schemas import PARTITIONED_BY, SCHEMAS
 from delta_neo4j.state.tables import State
@@ -55,10 +56,10 @@ def test_a_pair_that_is_known_is_ignored_and_a_new_column_is_added(spark, tmp_pa
 @pytest.mark.classic
 def test_only_a_session_that_was_started_here_is_passed_by(spark, tmp_path):
     """On a cluster the folder is another one; a path that is no folder is told by Spark's error."""
-    assert folder_writer.sees(spark, str(tmp_path))
-    assert not folder_writer.sees(spark, "main.state")
+    assert is_seen(spark, str(tmp_path))
+    assert not is_seen(spark, "main.state")
     with as_on_a_cluster(spark):
-        assert not folder_writer.sees(spark, str(tmp_path))
+        assert not is_seen(spark, str(tmp_path))
     jobs = spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs
     state, before = State(f"{tmp_path}/state"), jobs()
     assert state.version(spark, "runs") is None
