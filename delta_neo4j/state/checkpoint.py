@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import AnalysisException
 
 from delta_neo4j.errors import PreflightError, SettingsError
+from delta_neo4j.source.local_folder import is_seen
 from delta_neo4j.source.snapshot import SNAPSHOT
 from delta_neo4j.state.ledger import Ledger
 from delta_neo4j.state.reader import stored_load
@@ -190,7 +191,7 @@ def begin(
     path = Path(folder.removeprefix("file:"))
     if path.is_absolute() and _stored_first(path / "load", json.dumps(vars(load))):
         # On Databricks a path without /Volumes or /dbfs is another one for Spark than for Python.
-        if _read_by_spark(spark, folder) == load:
+        if is_seen(spark, folder) or _read_by_spark(spark, folder) == load:
             return load
         shutil.rmtree(path / "load", ignore_errors=True)
     held = held_load(spark, folder, **kind, database_id=database_id)
@@ -232,7 +233,7 @@ def stored(spark: SparkSession, folder: str) -> Load | None:
             f"the checkpoint {folder} is damaged: its load id cannot be read; run with --reset-checkpoint, which "
             "reads every row again and writes only what differs"
         ) from error
-    return _read_by_spark(spark, folder)
+    return None if is_seen(spark, folder) else _read_by_spark(spark, folder)
 
 
 def _read_by_spark(spark: SparkSession, folder: str) -> Load | None:

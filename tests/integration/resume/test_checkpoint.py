@@ -8,6 +8,7 @@ import pytest
 
 from delta_neo4j.source import append_stream
 from delta_neo4j.state import checkpoint
+from tests.support.states import as_on_a_cluster
 from tests.support.tables import removal, write
 
 
@@ -51,8 +52,9 @@ def test_a_new_load_is_stored_where_spark_finds_it(spark, tmp_path, monkeypatch)
     """On Databricks, Python's path may be another place than Spark's: what only Python sees is no stored load."""
     monkeypatch.setattr(checkpoint, "_stored_first", lambda *_: True)  # stored where Spark does not look
     kind = {"table_id": "t", "source_mode": "append", "digest": "d", "database_id": "b"}
-    load = checkpoint.begin(spark, str(tmp_path / "c"), 0, **kind)
-    assert checkpoint.held_load(spark, str(tmp_path / "c"), **kind) == load
+    with as_on_a_cluster(spark):
+        load = checkpoint.begin(spark, str(tmp_path / "c"), 0, **kind)
+        assert checkpoint.held_load(spark, str(tmp_path / "c"), **kind) == load
 
 
 @pytest.mark.parametrize("loaded_before", [False, True])
