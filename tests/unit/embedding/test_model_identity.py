@@ -28,7 +28,7 @@ def _state(*known):
         }
         for name, held in known
     ]
-    return SimpleNamespace(read=lambda *_: SimpleNamespace(collect=lambda: rows))
+    return SimpleNamespace(rows=lambda *_: rows)
 
 
 def _beside(cosine):
