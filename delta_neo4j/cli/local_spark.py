@@ -21,7 +21,7 @@ from delta_neo4j.errors import SettingsError
 from delta_neo4j.source.local_folder import STARTED_HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
 LOCAL_SPARK = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -47,7 +47,6 @@ LOCAL_SPARK = {
     "spark.log.level": "ERROR",
     # Ctrl-C: a stream cannot stop while its micro-batch waits in Python for an answer; the process ends anyway.
     "spark.sql.streaming.stopTimeout": "3s",
-    STARTED_HERE: "true",
 }
 # With its libraries, a second of imports: they are done while Java starts.
 NEEDED = "delta_neo4j.runs.load"
@@ -62,7 +61,8 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
     # By default workers run the first `python3` on the path, which does not see the virtual environment.
     worker_python = environment.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
-    for name, value in {**LOCAL_SPARK, **delta_jars(), **_daemon(worker_python), **options}.items():
+    own = {**LOCAL_SPARK, **own_files(environment), **delta_jars(), **_daemon(worker_python)}
+    for name, value in {**own, **options}.items():
         builder = builder.config(name, value)
     # Spark's launcher prints many lines to standard error. Keep them in a file: if the start fails, the reason is only
     # there (pyspark's own error says that the gateway exited).
@@ -77,6 +77,11 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
                 f"Spark did not start: {_reason(noise.read().decode(errors='replace'), str(error))}; it needs Java 17 "
                 "(JAVA_HOME) and, the first time, the way to a Maven repository for Delta's jars"
             ) from error
+
+
+def own_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the setting that says whether a path without a scheme is one of this machine; Hadoop may say otherwise."""
+    return {STARTED_HERE: str("HADOOP_CONF_DIR" not in environment).lower()}
 
 
 def delta_jars() -> dict[str, str]:

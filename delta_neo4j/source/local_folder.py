@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 STARTED_HERE = "spark.deltaNeo4j.startedHere"  # the Spark setting of a session that a command has started
+_FILE_SYSTEM = "spark.hadoop.fs.defaultFS"
 _FEED = "delta.enableChangeDataFeed"
 
 
@@ -54,12 +55,13 @@ def is_seen(spark: SparkSession, location: str) -> bool:
     """
     Return whether this process sees the folder `location` as Spark does, and has `deltalake`.
 
-    It does if the command has started Spark. On a cluster, and through Spark Connect, the same path may be another
-    folder.
+    It does if the command has started Spark. On a cluster, through Spark Connect, and where Spark's default file system
+    is another than this machine's, the same path may be another folder.
     """
     if not is_local_path(location) or "connect" in type(spark).__module__:
         return False
-    return spark.conf.get(STARTED_HERE, "false") == "true" and is_installed()
+    here = spark.conf.get(STARTED_HERE, "false") == "true"
+    return here and str(spark.conf.get(_FILE_SYSTEM, "file:")).startswith("file:") and is_installed()
 
 
 def look(folder: str) -> Look | None:

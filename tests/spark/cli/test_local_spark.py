@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from delta_neo4j.cli import local_spark
+from delta_neo4j.source.local_folder import STARTED_HERE
 
 
 @pytest.mark.classic
@@ -50,3 +51,9 @@ def test_deltas_jars_come_by_path_once_ivy_has_them(spark, tmp_path, monkeypatch
     assert [Path(jar).name.startswith(name) for jar, name in zip(jars, ("delta-spark_", "delta-storage-"), strict=True)]
     monkeypatch.setenv("HOME", str(tmp_path))
     assert list(local_spark.delta_jars()) == ["spark.jars.packages"]
+
+
+def test_where_hadoop_names_another_file_system_spark_reads_the_folders():
+    """Its configuration may make `/data/t` a folder of a cluster, which Python does not see."""
+    assert local_spark.own_files({}) == {STARTED_HERE: "true"}
+    assert local_spark.own_files({"HADOOP_CONF_DIR": "/etc/hadoop"}) == {STARTED_HERE: "false"}

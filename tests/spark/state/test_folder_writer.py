@@ -60,6 +60,11 @@ def test_only_a_session_that_was_started_here_is_passed_by(spark, tmp_path):
     assert not is_seen(spark, "main.state")
     with as_on_a_cluster(spark):
         assert not is_seen(spark, str(tmp_path))
+    spark.conf.set("spark.hadoop.fs.defaultFS", "hdfs://cluster")
+    try:
+        assert not is_seen(spark, str(tmp_path))
+    finally:
+        spark.conf.unset("spark.hadoop.fs.defaultFS")
     jobs = spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs
     state, before = State(f"{tmp_path}/state"), jobs()
     assert state.version(spark, "runs") is None
