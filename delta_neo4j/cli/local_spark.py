@@ -21,7 +21,7 @@ from delta_neo4j.errors import SettingsError
 from delta_neo4j.source.local_folder import STARTED_HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Iterator, MutableMapping
 
 LOCAL_SPARK = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -61,8 +61,7 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
     # By default workers run the first `python3` on the path, which does not see the virtual environment.
     worker_python = environment.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local[*]").appName("delta-neo4j")
-    own = {**LOCAL_SPARK, **own_files(environment), **delta_jars(), **_daemon(worker_python)}
-    for name, value in {**own, **options}.items():
+    for name, value in {**LOCAL_SPARK, **delta_jars(), **_daemon(worker_python), **options}.items():
         builder = builder.config(name, value)
     # Spark's launcher prints many lines to standard error. Keep them in a file: if the start fails, the reason is only
     # there (pyspark's own error says that the gateway exited).
@@ -70,18 +69,21 @@ def start(environment: MutableMapping[str, str], **options: str) -> SparkSession
         try:
             with _standard_error_to(noise.fileno()), ThreadPoolExecutor(1) as beside:
                 beside.submit(import_module, NEEDED)  # an import that fails fails again where it is needed
-                return builder.getOrCreate()
+                spark = builder.getOrCreate()
         except PySparkRuntimeError as error:
             noise.seek(0)
             raise SettingsError(
                 f"Spark did not start: {_reason(noise.read().decode(errors='replace'), str(error))}; it needs Java 17 "
                 "(JAVA_HOME) and, the first time, the way to a Maven repository for Delta's jars"
             ) from error
+    say_where_paths_lead(spark)
+    return spark
 
 
-def own_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the setting that says whether a path without a scheme is one of this machine; Hadoop may say otherwise."""
-    return {STARTED_HERE: str("HADOOP_CONF_DIR" not in environment).lower()}
+def say_where_paths_lead(spark: SparkSession) -> None:
+    """Note in the session whether a path without a scheme leads to this machine; Hadoop may be told otherwise."""
+    system = spark._jsc.hadoopConfiguration().get("fs.defaultFS")  # noqa: SLF001  # only Hadoop knows all its sources
+    spark.conf.set(STARTED_HERE, str(system.startswith("file:")).lower())
 
 
 def delta_jars() -> dict[str, str]:

@@ -116,7 +116,8 @@ def rows_at(spark: SparkSession, source: str, version: int | None) -> int:
     """Return the number of rows, as `at` reads them; Delta counts them from its log, without reading a data file."""
     if version is not None and local_folder.is_seen(spark, source):
         with suppress(local_folder.UnreadableError):
-            counted = local_folder.counted_rows(source, version)
+            table = local_folder.opened(source, version)
+            counted = local_folder.counted_rows(table) if table else None
             if counted is not None:
                 return counted
     return at(spark, source, version).count()

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-STARTED_HERE = "spark.deltaNeo4j.startedHere"  # the Spark setting of a session that a command has started
-_FILE_SYSTEM = "spark.hadoop.fs.defaultFS"
+STARTED_HERE = "spark.deltaNeo4j.startedHere"  # the setting of a session that a command has started on its own files
 _FEED = "delta.enableChangeDataFeed"
 
 
@@ -60,8 +59,7 @@ def is_seen(spark: SparkSession, location: str) -> bool:
     """
     if not is_local_path(location) or "connect" in type(spark).__module__:
         return False
-    here = spark.conf.get(STARTED_HERE, "false") == "true"
-    return here and str(spark.conf.get(_FILE_SYSTEM, "file:")).startswith("file:") and is_installed()
+    return spark.conf.get(STARTED_HERE, "false") == "true" and is_installed()
 
 
 def look(folder: str) -> Look | None:
@@ -74,17 +72,12 @@ def look(folder: str) -> Look | None:
     return Look(str(metadata.id), int(table.version()), has_feed)
 
 
-def counted_rows(folder: str, version: int | None = None) -> int | None:
-    """
-    Return the rows of a table at a version (None: the newest), as its log counts them; None if the log does not.
-
-    Raises `UnreadableError`.
-    """
-    table = opened(folder, version)
+def counted_rows(table: deltalake.DeltaTable) -> int | None:
+    """Return the rows of a table as its log counts them, None if the log does not; raise `UnreadableError`."""
     # A file's count has the rows that a deletion vector has deleted.
-    if table is None or "deletionVectors" in (table.protocol().reader_features or ()):
+    if "deletionVectors" in (table.protocol().reader_features or ()):
         return None
-    files = asked(folder, lambda: table.get_add_actions(flatten=True))
+    files = asked(table.table_uri, lambda: table.get_add_actions(flatten=True))
     if "num_records" not in files.column_names:
         return None
     counts = files.column("num_records").to_pylist()

@@ -116,13 +116,12 @@ class DeadLetters:
     def kept(self, spark: SparkSession) -> int:
         """Return how many dead letters of this attempt the table has."""
         of_attempt = f"load_id = '{self.load_id}' AND batch_id = {self.batch_id} AND attempt = '{self.attempt}'"
-        (found,) = self.state.rows(
+        found = self.state.rows(
             spark,
             f"SELECT count(*) AS kept FROM {{dead_letters}} WHERE {of_attempt} "
             f"AND reason_class <> '{open_letters.CLOSED}'",
         )
-        kept: int = found["kept"]
-        return kept
+        return sum(int(each["kept"]) for each in found)
 
     def _letters(
         self, rows: DataFrame, stage: str, reason_class: Column, reason: Column, key: Column | None = None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from delta_neo4j.state.schemas import PARTITIONED_BY, columns
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,24 +25,17 @@ _TYPES = {
 _OF_NEW_TABLES = {"delta.checkpointInterval": "10"}
 
 
-def append(
-    folder: str,
-    schema: str,
-    rows: Sequence[tuple[Any, ...]],
-    partitioned_by: tuple[str, ...] = (),
-    once: tuple[str, int] | None = None,
-) -> bool:
+def append(folder: str, name: str, rows: Sequence[tuple[Any, ...]], once: tuple[str, int] | None = None) -> bool:
     """
-    Append rows to the table in `folder`, which is created if it is missing; return False if that failed.
+    Append rows to the state table `name` in `folder`, which is created if it is missing; return False if that failed.
 
-    `schema` declares the columns as Spark SQL does; moments are aware. `once` = (application, version): a second append
-    of the same pair is ignored.
+    Moments are aware. `once` = (application, version): a second append of the same pair is ignored.
     """
     import deltalake
 
     path = folder.removeprefix("file:")
-    fields = [pa.field(name, _TYPES[kind]) for name, kind in (column.split(" ") for column in schema.split(", "))]
-    columns = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(fields)]
+    fields = [pa.field(column, _TYPES[kind]) for column, kind in columns(name).items()]
+    values = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(fields)]
     mark = deltalake.CommitProperties(app_transactions=[deltalake.Transaction(*once)]) if once else None
     exists = Path(path, "_delta_log").is_dir()
     try:
@@ -50,8 +45,8 @@ def append(
                 return True
         deltalake.write_deltalake(
             path,
-            pa.table(columns, pa.schema(fields)),
-            partition_by=list(partitioned_by) or None,
+            pa.table(values, pa.schema(fields)),
+            partition_by=list(PARTITIONED_BY.get(name, ())) or None,
             mode="append",
             schema_mode="merge",  # a state that an earlier release created lacks the newest columns
             configuration=None if exists else _OF_NEW_TABLES,

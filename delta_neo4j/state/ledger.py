@@ -89,15 +89,15 @@ class Ledger:
             "FROM {ledger} GROUP BY table_name",
         )
         newest = max((int(table["newest_epoch"] or 0) for table in tables), default=0)
-        of_table = next((table for table in tables if table.pop("table_name") == self.table_name), None)
+        of_table = next((table for table in tables if table["table_name"] == self.table_name), None)
         if of_table is None:
             return replace(NOTHING_RECORDED, newest_epoch=newest)
-        last, registered = of_table["last_recorded"], of_table["registered"]
+        last = of_table["last_recorded"]
         return LedgerPosition(
             last_recorded=-1 if last is None else last,
             rows_recorded=of_table["rows_recorded"],
             newest_epoch=newest,
-            registered=registered,
+            registered=of_table["registered"],
             **{name: bool(of_table[name]) for name in ("read_before", "swept", "swept_before", "has_letters")},
         )
 

@@ -7,7 +7,6 @@ null where an earlier release had none. This module imports no pyspark: a state 
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import string
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ class FolderReader:
         table = local_folder.opened(source)
         if table is None:
             raise UnreadableError(f"{source} is no Delta table")
-        rows = local_folder.counted_rows(source, table.version())
+        rows = local_folder.counted_rows(table)
         if rows is None:
             rows = _selected("SELECT count(*) AS found FROM source", {"source": table})[0]["found"]
         return Extent(table.version(), rows)
@@ -123,11 +122,6 @@ def stored_load(folder: str) -> dict[str, Any] | None:
     if not isinstance(held, dict):
         raise ValueError("not a load")  # noqa: TRY004  # as the JSON parser does for damaged text
     return held
-
-
-def aware(value: Any) -> Any:
-    """Return a moment of Spark, which is in the time zone of this process and does not say so, as UTC; else `value`."""
-    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def _whole(name: str, table: deltalake.DeltaTable) -> str:

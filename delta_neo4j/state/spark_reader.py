@@ -1,4 +1,4 @@
-"""The reader of the state tables that asks Spark: for schemas, and for folders without `deltalake`."""
+"""The reader of the state tables for a command with a Spark session: for schemas, and folders without `deltalake`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SparkReader:
-    """Reads the state tables with Spark; see `state.reader.Reader`."""
+    """Reads the state tables with Spark, or as `State.rows` decides; see `state.reader.Reader`."""
 
     spark: SparkSession
     location: str

@@ -7,6 +7,7 @@ process sees the folder, `deltalake` reads and writes what is small.
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from delta_neo4j.mapping.identifiers import is_path
 from delta_neo4j.source.local_folder import UnreadableError, is_seen, look
 from delta_neo4j.source.path_or_name import open_table, save_table, sql_name
 from delta_neo4j.state import folder_writer
-from delta_neo4j.state.reader import FolderReader, aware, named_tables
+from delta_neo4j.state.reader import FolderReader, named_tables
 from delta_neo4j.state.schemas import PARTITIONED_BY, SCHEMAS, nulls
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class State:
         finally:
             for view in views.values():
                 spark.catalog.dropTempView(view)
-        return [{name: aware(value) for name, value in row.asDict().items()} for row in found]
+        return [{name: _aware(value) for name, value in row.asDict().items()} for row in found]
 
     def _opened(self, spark: SparkSession, name: str, version: int | None = None) -> DataFrame | None:
         """Return a table with all its columns, null where an earlier release had none; None if it does not exist."""
@@ -141,9 +142,7 @@ class State:
         self, spark: SparkSession, name: str, rows: Sequence[tuple[Any, ...]], once: tuple[str, int] | None = None
     ) -> None:
         """Append a few rows that the driver holds, as one file; `once` is as in `append`. Moments must be aware."""
-        folder, partitions = self._address(name), PARTITIONED_BY.get(name, ())
-        here = is_seen(spark, self.location)
-        if here and folder_writer.append(folder, SCHEMAS[name], rows, partitions, once):
+        if is_seen(spark, self.location) and folder_writer.append(self._address(name), name, rows, once):
             return
         self.append(spark.createDataFrame(list(rows), SCHEMAS[name]).coalesce(1), name, once)
 
@@ -157,6 +156,11 @@ class State:
 
     def _address(self, name: str) -> str:
         return f"{self.location.rstrip('/')}/{name}" if self._is_folder else f"{self.location}.{name}"
+
+
+def _aware(value: Any) -> Any:
+    # Spark returns moments in the time zone of this process, without saying so.
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def _once(writer: DataFrameWriter, once: tuple[str, int]) -> DataFrameWriter:

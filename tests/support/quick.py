@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from pyspark.sql import SparkSession
+
+SKIPPING = "spark.databricks.delta.stats.skipping"
 # Hundreds of tiny jobs: compiling them well costs more than running them (half the CPU, measured).
 QUICK = {
     "spark.sql.codegen.wholeStage": "false",
@@ -20,11 +25,22 @@ QUICK = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
     # Of tables with a few files, each file is read.
-    "spark.databricks.delta.stats.skipping": "false",
+    SKIPPING: "false",
     "spark.sql.streaming.checkpointFileManagerClass": (
         "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager"
     ),
 }
+
+
+@contextmanager
+def skipping_files(spark: SparkSession) -> Iterator[None]:
+    """Restore Delta's default in a block: without it Delta reads no table with deletion vectors."""
+    before = spark.conf.get(SKIPPING, "true")
+    spark.conf.set(SKIPPING, "true")
+    try:
+        yield
+    finally:
+        spark.conf.set(SKIPPING, before)
 
 
 def quick_command(folder: Path) -> dict[str, str]:

@@ -6,6 +6,8 @@ import datetime as dt
 import json
 from contextlib import contextmanager
 
+import deltalake
+
 from delta_neo4j.errors import LoaderError
 from delta_neo4j.runs.report.summary import RunReport, TableRun
 from delta_neo4j.source.local_folder import STARTED_HERE
@@ -66,6 +68,15 @@ def fill(spark, folder, **rows):
     """Append rows to the tables of a state, by name."""
     for name, data in rows.items():
         State(folder).append_rows(spark, name, data)
+
+
+def without_an_answer(monkeypatch):
+    """Let `deltalake` refuse every table, as one of a newer protocol."""
+
+    def refuse(*_, **__):
+        raise deltalake.exceptions.DeltaError("a newer protocol")
+
+    monkeypatch.setattr(deltalake, "DeltaTable", refuse)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delta_neo4j.runs.report.terminal import page
+from tests.support.quick import skipping_files
 
 MAPPING = """
 tables:
@@ -14,7 +15,6 @@ tables:
     deleted_when: status = 'gone'
 """
 SCHEMA = "id STRING, size INT, status STRING"
-SKIPPING = "spark.databricks.delta.stats.skipping"
 FEED = "ALTER TABLE delta.`{}` SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')"
 
 
@@ -57,24 +57,18 @@ def test_deletion_vectors_are_followed_like_any_delete(spark, tables, newest_gra
     runs, path = tables(MAPPING, {"things": []}, {"things": SCHEMA}), str(tmp_path / "things")
     spark.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
     spark.sql(FEED.format(path))
-    before = spark.conf.get(SKIPPING, "true")
-    spark.conf.set(SKIPPING, "true")  # Delta's default, without which it reads no table with deletion vectors
-    try:
+    with skipping_files(spark):
         spark.sql(f"INSERT INTO delta.`{path}` SELECT string(id), int(id), 'new' FROM range(20)")
         runs.succeed()
         spark.sql(f"DELETE FROM delta.`{path}` WHERE size < 3")
         spark.sql(f"UPDATE delta.`{path}` SET size = 100 WHERE size = 5")
+        assert list((tmp_path / "things").glob("deletion_vector*"))
         changed = runs.succeed()
         assert changed["tables"][0]["source_mode"] == "cdf"
-        assert {k: n for k, n in changed["totals"]["outcomes"].items() if n} == {
-            "deleted": 3,
-            "written": 1,
-            "superseded": 1,
-        }
+        counts = {name: count for name, count in changed["totals"]["outcomes"].items() if count}
+        assert counts == {"deleted": 3, "written": 1, "superseded": 1}
         spark.sql(f"DELETE FROM delta.`{path}` WHERE size = 7")
         (table,) = runs.succeed(source_mode="snapshot", reset_checkpoint=True)["tables"]
         assert (table["rows_read"], table["swept"]) == (16, 1)
-    finally:
-        spark.conf.set(SKIPPING, before)
     sizes = newest_graph.query("MATCH (n:Thing) RETURN n.size AS size ORDER BY size")
     assert [row["size"] for row in sizes] == [3, 4, 6, *range(8, 20), 100]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from delta_neo4j.cli import local_spark
-from delta_neo4j.source.local_folder import STARTED_HERE
+from delta_neo4j.source.local_folder import is_seen
 
 
 @pytest.mark.classic
@@ -53,7 +53,17 @@ def test_deltas_jars_come_by_path_once_ivy_has_them(spark, tmp_path, monkeypatch
     assert list(local_spark.delta_jars()) == ["spark.jars.packages"]
 
 
-def test_where_hadoop_names_another_file_system_spark_reads_the_folders():
+@pytest.mark.classic
+def test_where_hadoop_names_another_file_system_spark_reads_the_folders(spark):
     """Its configuration may make `/data/t` a folder of a cluster, which Python does not see."""
-    assert local_spark.own_files({}) == {STARTED_HERE: "true"}
-    assert local_spark.own_files({"HADOOP_CONF_DIR": "/etc/hadoop"}) == {STARTED_HERE: "false"}
+    assert is_seen(spark, "/data/t")
+    hadoop = spark._jsc.hadoopConfiguration()
+    own = hadoop.get("fs.defaultFS")
+    hadoop.set("fs.defaultFS", "hdfs://cluster")
+    try:
+        local_spark.say_where_paths_lead(spark)
+        assert not is_seen(spark, "/data/t")
+    finally:
+        hadoop.set("fs.defaultFS", own)
+        local_spark.say_where_paths_lead(spark)
+    assert is_seen(spark, "/data/t")

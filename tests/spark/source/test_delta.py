@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from delta_neo4j.source import delta
-from tests.support.states import as_on_a_cluster
+from tests.support.quick import skipping_files
+from tests.support.states import as_on_a_cluster, without_an_answer
 
 MAKE = {
     "plain": "TBLPROPERTIES ('x' = 'y')",
@@ -14,7 +15,7 @@ MAKE = {
     "deletion vectors": "TBLPROPERTIES (delta.enableDeletionVectors = true)",
 }
 UNCOUNTED = "no counts in the log"
-COUNTS, SKIPPING = "spark.databricks.delta.stats.collect", "spark.databricks.delta.stats.skipping"
+COUNTS = "spark.databricks.delta.stats.collect"
 
 
 def _said(spark, folder):
@@ -23,23 +24,24 @@ def _said(spark, folder):
 
 
 @pytest.mark.parametrize("kind", [*MAKE, UNCOUNTED])
-def test_both_say_the_same(spark, tmp_path, kind):
+def test_both_say_the_same(spark, tmp_path, monkeypatch, kind):
     """Id, version, columns, feed, and the rows of each version: of a table with deleted rows, and without counts."""
     folder = f"{tmp_path}/{kind}"
     column = "`:ID(Part) of it`" if "mapping" in kind else "id"
-    before = spark.conf.get(SKIPPING, "true")
     spark.conf.set(COUNTS, str(kind != UNCOUNTED).lower())
-    spark.conf.set(SKIPPING, "true")  # Delta's default, without which Spark counts no table with deletion vectors
     try:
         spark.sql(f"CREATE TABLE delta.`{folder}` ({column} BIGINT NOT NULL, n INT) USING delta {MAKE.get(kind, '')}")
         spark.sql(f"INSERT INTO delta.`{folder}` SELECT id, CAST(id AS INT) FROM range(10)")
         spark.sql(f"DELETE FROM delta.`{folder}` WHERE {column} < 3")
+    finally:
+        spark.conf.unset(COUNTS)
+    assert bool(list(tmp_path.glob("*/deletion_vector*"))) == (kind == "deletion vectors")
+    with skipping_files(spark):
         here = _said(spark, folder)
         with as_on_a_cluster(spark):
             assert _said(spark, folder) == here
-    finally:
-        spark.conf.unset(COUNTS)
-        spark.conf.set(SKIPPING, before)
+        without_an_answer(monkeypatch)
+        assert _said(spark, folder) == here
     assert (here[0].version, here[0].has_feed, here[1]) == (2, kind == "feed", [0, 10, 7])
 
 

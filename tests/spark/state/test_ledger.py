@@ -10,16 +10,20 @@ from delta_neo4j.state.account import Account
 from delta_neo4j.state.ledger import NOTHING_RECORDED, SWEEP, Ledger, LedgerPosition
 from delta_neo4j.state.schemas import SCHEMAS
 from delta_neo4j.state.tables import State
-from tests.support.states import as_on_a_cluster, batch
+from tests.support.states import as_on_a_cluster, batch, without_an_answer
 
 OTHER, EARLIER, LOAD = "1500000000000-cccccccccccc", "1600000000000-aaaaaaaaaaaa", "1700000000000-bbbbbbbbbbbb"
 FEED = {"insert": 7, "update_preimage": 2, "update_postimage": 2, "delete": 3}
 CLEAN = {"written": 9, "dead_lettered": 0}
 
 
-@pytest.fixture(params=["deltalake", "Spark"])
-def by(request, spark):
+@pytest.fixture(params=["deltalake", "Spark", "Spark, as deltalake cannot"])
+def by(request, spark, monkeypatch):
     """Let the state be read by one of the two."""
+    if "cannot" in request.param:
+        without_an_answer(monkeypatch)
+        yield request.param
+        return
     with nullcontext() if request.param == "deltalake" else as_on_a_cluster(spark):
         yield request.param
 

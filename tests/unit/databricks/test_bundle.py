@@ -17,7 +17,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from delta_neo4j.cli.console import cli
 from delta_neo4j.state.account import EMBEDDING_TERMS, OUTCOMES
-from delta_neo4j.state.schemas import SCHEMAS
+from delta_neo4j.state.schemas import SCHEMAS, columns
 from tests.support.places import ROOT
 
 BUNDLE = yaml.safe_load((ROOT / "databricks.yml").read_text())
@@ -224,7 +224,7 @@ SYSTEM = {
         "pricing": "STRUCT<default: DECIMAL(38, 18), effective_list: STRUCT<default: DECIMAL(38, 18)>>",
     },
 }  # fmt: skip
-OURS = {name: dict(column.split(" ") for column in columns.split(", ")) for name, columns in SCHEMAS.items()}
+OURS = {name: columns(name) for name in SCHEMAS}
 DASHBOARDS = {
     name: json.loads((folder / dashboard["file_path"]).read_text())
     for (kind, name), (folder, dashboard) in RESOURCES.items()
